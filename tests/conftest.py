@@ -69,7 +69,7 @@ def _administer(url: str, statement: str) -> None:
 
 @pytest.fixture(scope="session")
 def corpora() -> Path:
-    """The folder of third-party test data beside the checkout; a test that asks for it is skipped where it is absent."""
+    """The folder of third-party test data beside the checkout; tests that ask for it are skipped where it is absent."""
     folder = ROOT.parent / "shared" / "corpora"
     if not folder.is_dir():
         pytest.skip("third-party corpora are not part of the repository: expected in ../shared/corpora")
