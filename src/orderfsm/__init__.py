@@ -1,0 +1,123 @@
+"""orderfsm: an order lifecycle state-machine engine. Status vocabularies as charts, enforced.
+
+The names here are the core's: no I/O, no clock, standard library only. The shell (`orderfsm.lifecycle`,
+`orderfsm.sqlmodel`) and the faces are modules of their own, imported when they are first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__
+from .cell import Configuration, Step
+from .chart import Basis, Category, Chart
+from .errors import (
+    Ambiguous,
+    Blocker,
+    ChartError,
+    Conflict,
+    DirectAssignment,
+    DocumentError,
+    ExpressionError,
+    GuardFailed,
+    GuardRefused,
+    KeyReused,
+    LinkNeeded,
+    MissingGuard,
+    NoCounterpart,
+    NotEnabled,
+    NotOpened,
+    NotPermitted,
+    OrderFsmError,
+    PayloadInvalid,
+    ReasonNeeded,
+    Refused,
+    StoredStateUnknown,
+    UnknownChart,
+    UnknownEvent,
+    UnsoundChart,
+    UnsupportedFeature,
+)
+from .finding import Finding
+from .graph import path
+from .history import Actor, Entry, Link, Reason, Replay, replay
+from .step import blockers, enabled, start, step
+from .table import Table, compile
+from .trace import trace
+
+if TYPE_CHECKING:
+    from .catalogue import load
+    from .checks import check
+    from .document import read
+
+__all__ = [
+    "Actor",
+    "Ambiguous",
+    "Basis",
+    "Blocker",
+    "Category",
+    "Chart",
+    "ChartError",
+    "Configuration",
+    "Conflict",
+    "DirectAssignment",
+    "DocumentError",
+    "Entry",
+    "ExpressionError",
+    "Finding",
+    "GuardFailed",
+    "GuardRefused",
+    "KeyReused",
+    "Link",
+    "LinkNeeded",
+    "MissingGuard",
+    "NoCounterpart",
+    "NotEnabled",
+    "NotOpened",
+    "NotPermitted",
+    "OrderFsmError",
+    "PayloadInvalid",
+    "Reason",
+    "ReasonNeeded",
+    "Refused",
+    "Replay",
+    "Step",
+    "StoredStateUnknown",
+    "Table",
+    "UnknownChart",
+    "UnknownEvent",
+    "UnsoundChart",
+    "UnsupportedFeature",
+    "__version__",
+    "blockers",
+    "check",
+    "compile",
+    "enabled",
+    "load",
+    "path",
+    "read",
+    "replay",
+    "start",
+    "step",
+    "trace",
+]
+
+_LATER = {"load": "catalogue", "check": "checks", "read": "document"}
+_MODULES = frozenset(
+    {"catalogue", "checks", "cli", "conformance", "diagrams", "document", "interchange"}
+    | {"lifecycle", "machine", "rollup", "schema", "sqlmodel", "testing"}
+)
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs more than the core when it is first asked for."""
+    if name in _LATER:
+        return getattr(importlib.import_module(f".{_LATER[name]}", __name__), name)
+    if name in _MODULES:
+        return importlib.import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_MODULES})

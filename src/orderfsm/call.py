@@ -1,0 +1,265 @@
+"""One call of an event, judged: guards answered from facts, demands compared with what came along."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from . import payload as payloads
+from .cell import Choice, Step
+from .errors import Blocker, GuardFailed, MissingGuard, NotEnabled, UnknownEvent
+from .expression import parse_timestamp
+from .graph import passed, way
+from .history import Actor, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from .cell import Demand, Node
+    from .chart import Guard
+    from .errors import Refused
+    from .history import Link
+    from .table import Table
+
+    Facts = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
+    Answer = Callable[[Mapping[str, Any]], "bool | Blocker"]
+    Visits = Sequence[tuple[datetime | None, frozenset[str]]]
+
+__all__ = ["Call"]
+
+UNSEEN: Mapping[str, Any] = {}
+
+
+@dataclass(slots=True)
+class Call:
+    """An event asked for in a configuration, with everything that came along. Facts are fetched when a guard asks."""
+
+    table: Table
+    configuration: str | None
+    event: str
+    actor: Actor | str | None = None
+    reason: Reason | str | None = None
+    links: Sequence[Link] = ()
+    payload: Mapping[str, Any] | None = None
+    facts: Facts | None = None
+    guards: Mapping[str, Answer] | None = None
+    now: datetime | None = None
+    _known: Mapping[str, Any] | None = None
+
+    # --- guards
+
+    def resolve(self, node: Node) -> Step | None:
+        """The step that the answers lead to; None when the guards refuse."""
+        while isinstance(node, Choice):
+            node = node.yes if self.answer(node) is True else node.no
+        return node
+
+    def answer(self, choice: Choice) -> bool | Blocker:
+        """True, or why not: False for an expression, perhaps a Blocker of its own from an application's function.
+
+        Raises MissingGuard or GuardFailed.
+        """
+        guard = choice.guard
+        if guard.expression is not None:
+            return guard.expression.evaluate(self.known(), active=choice.active, visits=lambda: self.visits(guard))
+        return self.ask(guard.text)
+
+    def ask(self, name: str) -> bool | Blocker:
+        function = (self.guards or UNSEEN).get(name)
+        if function is None:
+            said = self.table.chart.guards.get(name, "")
+            raise MissingGuard(
+                f"{self.table.chart.name} asks the guard {name} ({said}); supply it: guards={{{name!r}: function}}"
+            )
+        answer = function(self.known())
+        if not isinstance(answer, bool | Blocker):
+            raise GuardFailed(f"the guard {name} answered {answer!r}; answer True, False or a Blocker", guard=name)
+        return answer
+
+    def known(self) -> Mapping[str, Any]:
+        """The facts of the call: the application's, plus payload, actor and now when they were given."""
+        if self._known is None:
+            given = self.facts() if callable(self.facts) else (self.facts or UNSEEN)
+            told = {"payload": self.payload, "actor": _actor(self.actor), "now": self.now}
+            self._known = _Facts(given, {name: value for name, value in told.items() if value is not None})
+        return self._known
+
+    def answerable(self, guard: Guard) -> bool:
+        """Whether everything that the guard reads came along."""
+        if guard.expression is None:
+            return guard.text in (self.guards or UNSEEN)
+        known = self.known()
+        if guard.expression.asks_history and "history" not in known and not self.foregone(guard):
+            return False
+        return all(root in known for root in guard.expression.roots)
+
+    def visits(self, guard: Guard) -> Visits:
+        """The order's past for was() and days_since(): the history among the facts, else what the chart makes certain."""
+        history = self.known().get("history")
+        if history is not None:
+            return [self.visit(entry) for entry in history]
+        if not self.foregone(guard):
+            raise GuardFailed(
+                f"{guard.text}: the history was not supplied; give facts={{'history': entries}}", guard=guard.text
+            )
+        return [(None, self.passed()[0])]
+
+    def foregone(self, guard: Guard) -> bool:
+        """Whether the chart alone decides what the guard asks about the past: every way, or no way, has been there."""
+        always, sometimes = self.passed()
+        names = frozenset() if guard.expression is None else guard.expression.states
+        return not names & (sometimes - always)
+
+    def passed(self) -> tuple[frozenset[str], frozenset[str]]:
+        if self.configuration is None:
+            return frozenset(), frozenset()
+        return passed(self.table)[self.configuration]
+
+    def visit(self, entry: Any) -> tuple[datetime | None, frozenset[str]]:
+        read = entry.get if isinstance(entry, Mapping) else lambda name: getattr(entry, name, None)
+        moment, after = read("occurred_at"), read("after")
+        found = self.table.configurations.get(after)
+        if found is None:
+            raise GuardFailed(f"the history names {after!r}, which is no configuration of {self.table.chart.name}")
+        return (parse_timestamp(moment) if isinstance(moment, str) else moment), found.states
+
+    # --- refusals
+
+    def refusals(self, node: Node) -> Iterator[Blocker]:
+        """One blocker for every guard that said no on the way to nothing."""
+        while isinstance(node, Choice):
+            answer = self.answer(node)
+            if answer is not True:
+                yield self.refusal(node, answer)
+            node = node.yes if answer is True else node.no
+
+    def refusal(self, choice: Choice, answer: bool | Blocker) -> Blocker:
+        guard = choice.guard
+        if isinstance(answer, Blocker):
+            return answer
+        if guard.expression is None:
+            said = self.table.chart.guards.get(guard.text, "")
+            return Blocker("guard-refused", f"{self.event}: {guard.text} does not hold: {said}", {"guard": guard.text})
+        told = guard.expression.explain(self.known(), active=choice.active, visits=lambda: self.visits(guard))
+        parameters = {"guard": guard.text, "failed": list(told.failed), "operands": dict(told.operands)}
+        return Blocker("guard-refused", f"{self.event}: {told.text}", parameters)
+
+    def demands(self, demand: Demand) -> Iterator[Blocker]:
+        """One blocker for everything that the step asks for and that did not come along, the actor first."""
+        yield from self.actor_blockers(demand)
+        yield from self.reason_blockers(demand)
+        yield from self.link_blockers(demand)
+        if demand.payload:
+            yield from payloads.blockers(demand.payload, self.payload)
+
+    def actor_blockers(self, demand: Demand) -> Iterator[Blocker]:
+        if self.actor is None:
+            return
+        role = self.actor if isinstance(self.actor, str) else self.actor.role
+        for allowed in demand.by:
+            if role not in allowed:
+                said = f"{self.event} is for {_either(allowed)}, not for {role or 'an unnamed actor'}"
+                yield Blocker("not-permitted", said, {"actor": role, "allowed": list(allowed)})
+
+    def reason_blockers(self, demand: Demand) -> Iterator[Blocker]:
+        rule, code, given = demand.reason, _reason_code(self.reason), _has_reason(self.reason)
+        listed = rule.codes or (() if self.table.chart.reasons.open else tuple(self.table.chart.reasons.codes))
+        if rule.mode == "forbidden" and given:
+            yield Blocker("reason-forbidden", f"{self.event} takes no reason; leave it out", {"reason": code})
+        elif rule.mode == "required" and (not given or (rule.codes and code is None)):
+            one = f"one of {', '.join(listed)}" if listed else "a code or a text"
+            yield Blocker("reason-missing", f"{self.event} needs a reason: {one}", {"allowed": list(listed)})
+        elif code is not None and listed and code not in listed:
+            said = f"{code!r} is not a reason for {self.event}; use one of {', '.join(listed)}"
+            yield Blocker("reason-unknown", said, {"reason": code, "allowed": list(listed)})
+
+    def link_blockers(self, demand: Demand) -> Iterator[Blocker]:
+        rels = {link.rel for link in self.links}
+        for rel in demand.links:
+            if rel not in rels:
+                yield Blocker("link-missing", f"{self.event} needs a link with rel {rel!r}", {"rel": rel})
+
+
+class _Facts(Mapping[str, Any]):
+    """The application's facts, with what the call brought on top; nothing is read before it is asked for."""
+
+    __slots__ = ("_given", "_told")
+
+    def __init__(self, given: Mapping[str, Any], told: Mapping[str, Any]) -> None:
+        self._given = given
+        self._told = told
+
+    def __getitem__(self, name: str) -> Any:
+        return self._told[name] if name in self._told else self._given[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._told or name in self._given
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**dict.fromkeys(self._given), **dict.fromkeys(self._told)})
+
+    def __len__(self) -> int:
+        return len(set(self._given) | set(self._told))
+
+
+def _actor(actor: Actor | str | None) -> Actor | None:
+    return Actor(actor) if isinstance(actor, str) else actor
+
+
+def _reason_code(reason: Reason | str | None) -> str | None:
+    return reason if reason is None or isinstance(reason, str) else reason.code
+
+
+def _has_reason(reason: Reason | str | None) -> bool:
+    return bool(reason) if not isinstance(reason, Reason) else bool(reason.code or reason.text)
+
+
+def _either(names: Sequence[str]) -> str:
+    return " or ".join(names)
+
+
+# --- an event that leads nowhere
+
+
+def no_cell(table: Table, configuration: str | None, event: str) -> Refused:
+    """The error for an event without a cell: unknown to the chart, or not enabled here."""
+    here = configuration if configuration is not None else "[*]"
+    known = table.stand_in(event) is not None or event in table.starts
+    kind = NotEnabled if known else UnknownEvent
+    return kind(table.chart.name, here, event, lambda: (_no_cell_blocker(table, configuration, event, known=known),))
+
+
+def _no_cell_blocker(table: Table, configuration: str | None, event: str, *, known: bool) -> Blocker:
+    row = table.starts if configuration is None else table.rows[configuration]
+    enabled = list(row)
+    here = f"enabled here: {', '.join(enabled) or 'nothing'}"
+    if not known:
+        guess = _closest(event, table)
+        said = f"{table.chart.name} has no event {event!r}{guess}; {here}"
+        return Blocker("unknown-event", said, {"event": event, "enabled": enabled})
+    if configuration is not None and not row:
+        said = f"{_show(table, configuration)} is an end of {table.chart.name}: nothing leads out of it"
+        return Blocker("terminal", said, {"event": event, "configuration": configuration, "enabled": []})
+    steps = None if configuration is None else way(table, configuration, lambda c: event in table.rows[c])
+    events = [step.event for step in steps or ()]
+    detour = f"; the shortest way there: {', '.join([*events, event])}" if events else ""
+    said = f"{event} is not enabled in {_show(table, configuration)} of {table.chart.name}; {here}{detour}"
+    return Blocker(
+        "not-enabled", said, {"event": event, "configuration": configuration, "enabled": enabled, "path": events}
+    )
+
+
+def _show(table: Table, configuration: str | None) -> str:
+    if configuration is None:
+        return "the start"
+    code = table.configurations[configuration].code
+    return configuration if code in (None, configuration) else f"{configuration} ({code})"
+
+
+def _closest(event: str, table: Table) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(event, [*table.alphabet, *table.starts], n=1)
+    return f" (did you mean {close[0]}?)" if close else ""

@@ -1,0 +1,335 @@
+"""Every error that orderfsm raises. The tree answers one question: whose move is it?
+
+```
+OrderFsmError
+├── ChartError            the author's: the chart, or the way it was bound, is wrong
+│   ├── DocumentError         file:line:column, what was seen, what to type instead
+│   ├── ExpressionError       a guard expression that does not parse
+│   ├── UnsoundChart          carries the findings of the checks
+│   ├── UnsupportedFeature    a construct that this engine leaves out on purpose
+│   ├── UnknownChart          no chart of that name
+│   └── MissingGuard          a named guard that the service did not supply
+├── GuardFailed           the service's: a guard could not be evaluated (never read as false)
+├── Refused               the caller's: nothing was written; carries event, configuration, blockers
+│   ├── UnknownEvent          the chart has no such event
+│   ├── NotEnabled            no arrow for the event leads out of this configuration
+│   ├── GuardRefused          an arrow exists, its guard says no
+│   ├── NotPermitted          an arrow exists, this actor may not ask for it
+│   ├── ReasonNeeded          a reason is missing, unknown or not allowed here
+│   ├── LinkNeeded            a link with a required rel is missing
+│   ├── PayloadInvalid        the payload does not match the event's schema
+│   └── Ambiguous             a reported state can be reached in more than one way
+├── Conflict              somebody moved first: read again and try again
+│   └── KeyReused             an idempotency key came back with another request
+├── StoredStateUnknown    the operator's: the row holds a configuration that this chart version lacks
+├── DirectAssignment      the programmer's: the state was assigned instead of sent an event
+├── NotOpened             the programmer's: the order was never opened or adopted, or it was opened twice
+└── NoCounterpart         the crosswalk knows no counterpart
+```
+
+Every class has a stable `code` (kebab-case) for logs, problem documents and SARIF.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .finding import Finding
+
+__all__ = [
+    "Ambiguous",
+    "Blocker",
+    "ChartError",
+    "Conflict",
+    "DirectAssignment",
+    "DocumentError",
+    "ExpressionError",
+    "GuardFailed",
+    "GuardRefused",
+    "KeyReused",
+    "LinkNeeded",
+    "MissingGuard",
+    "NoCounterpart",
+    "NotEnabled",
+    "NotOpened",
+    "NotPermitted",
+    "OrderFsmError",
+    "PayloadInvalid",
+    "ReasonNeeded",
+    "Refused",
+    "StoredStateUnknown",
+    "UnknownChart",
+    "UnknownEvent",
+    "UnsoundChart",
+    "UnsupportedFeature",
+]
+
+
+class OrderFsmError(Exception):
+    """The root: catch it to catch everything that orderfsm raises."""
+
+    code: ClassVar[str] = "orderfsm-error"
+
+
+# --- the author's -------------------------------------------------------------
+
+
+class ChartError(OrderFsmError):
+    """The chart, or the way it was bound, is wrong; no order was touched."""
+
+    code = "chart-error"
+
+
+class DocumentError(ChartError):
+    """A chart document that cannot be read, with the place and the remedy."""
+
+    code = "document-error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        filename: str = "<text>",
+        line: int = 0,
+        column: int = 0,
+        path: str = "",
+        remedy: str = "",
+    ) -> None:
+        self.message = message
+        self.filename = filename
+        self.line = line
+        self.column = column
+        self.path = path
+        self.remedy = remedy
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        where = f"{self.filename}:{self.line}:{self.column}: " if self.line else f"{self.filename}: "
+        inside = f"{self.path}: " if self.path else ""
+        remedy = f" ({self.remedy})" if self.remedy else ""
+        return f"{where}{inside}{self.message}{remedy}"
+
+
+class ExpressionError(ChartError):
+    """A guard expression outside the language; `offset` is the 0-based column in `text`."""
+
+    code = "expression-error"
+
+    def __init__(self, message: str, *, text: str = "", offset: int = 0, remedy: str = "") -> None:
+        self.message = message
+        self.text = text
+        self.offset = offset
+        self.remedy = remedy
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        remedy = f" ({self.remedy})" if self.remedy else ""
+        place = f" at column {self.offset + 1} of `{self.text}`" if self.text else ""
+        return f"{self.message}{place}{remedy}"
+
+
+class UnsoundChart(ChartError):
+    """A chart that cannot be compiled; `findings` say why, each with a witness."""
+
+    code = "unsound-chart"
+
+    def __init__(self, message: str, findings: tuple[Finding, ...] = ()) -> None:
+        self.findings = findings
+        super().__init__(message)
+
+
+class UnsupportedFeature(ChartError):
+    """A construct of a foreign format that this engine leaves out on purpose."""
+
+    code = "unsupported-feature"
+
+
+class UnknownChart(ChartError):
+    """No chart of that name in the catalogue, and no file at that path."""
+
+    code = "unknown-chart"
+
+
+class MissingGuard(ChartError):
+    """The chart names a guard that the service did not supply."""
+
+    code = "missing-guard"
+
+
+class GuardFailed(OrderFsmError):
+    """A guard could not be evaluated: a fact is missing or has the wrong type. Never read as false."""
+
+    code = "guard-failed"
+
+    def __init__(self, message: str, *, guard: str = "") -> None:
+        self.guard = guard
+        super().__init__(message)
+
+
+# --- the caller's -------------------------------------------------------------
+
+
+class Blocker:
+    """One reason why an event may not happen: a stable `code`, a `message`, and `parameters` (operand values included)."""
+
+    __slots__ = ("code", "message", "parameters")
+
+    code: str
+    message: str
+    parameters: Mapping[str, Any]
+
+    def __init__(self, code: str, message: str, parameters: Mapping[str, Any] | None = None) -> None:
+        object.__setattr__(self, "code", code)
+        object.__setattr__(self, "message", message)
+        object.__setattr__(self, "parameters", dict(parameters or {}))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a Blocker is a value; {name} cannot be set")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Blocker):
+            return NotImplemented
+        return (self.code, self.message, self.parameters) == (other.code, other.message, other.parameters)
+
+    def __hash__(self) -> int:
+        return hash((self.code, self.message))
+
+    def __repr__(self) -> str:
+        return f"Blocker({self.code!r}, {self.message!r}, {dict(self.parameters)!r})"
+
+
+class Refused(OrderFsmError):
+    """The event may not happen; nothing was written.
+
+    `event`, `configuration` and `chart` (the chart's name) say what was asked and where; `blockers` say why not, every one
+    of them. They are worked out when first read, so that a refusal on a hot path costs little more than the raise. `index`
+    is the place in the sequence when a whole trace was refused.
+    """
+
+    code = "refused"
+    index: int | None = None
+
+    def __init__(
+        self,
+        chart: str,
+        configuration: str,
+        event: str,
+        blockers: tuple[Blocker, ...] | Callable[[], tuple[Blocker, ...]] = (),
+    ) -> None:
+        self.chart = chart
+        self.configuration = configuration
+        self.event = event
+        self._blockers = blockers
+        super().__init__(chart, configuration, event)
+
+    @property
+    def blockers(self) -> tuple[Blocker, ...]:
+        if callable(self._blockers):
+            self._blockers = self._blockers()
+        return self._blockers
+
+    def __str__(self) -> str:
+        place = f"{self.index}: " if self.index is not None else ""
+        said = "; ".join(blocker.message for blocker in self.blockers)
+        return place + (said or f"{self.chart} refuses {self.event} in {self.configuration}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.chart, self.configuration, self.event, self.blockers, self.index)
+
+
+def _rebuild(
+    cls: type[Refused], chart: str, configuration: str, event: str, blockers: tuple[Blocker, ...], index: int | None
+) -> Refused:
+    refused = cls(chart, configuration, event, blockers)
+    refused.index = index
+    return refused
+
+
+class UnknownEvent(Refused):
+    """The chart has no such event."""
+
+    code = "unknown-event"
+
+
+class NotEnabled(Refused):
+    """No arrow for the event leads out of this configuration."""
+
+    code = "not-enabled"
+
+
+class GuardRefused(Refused):
+    """An arrow exists, and its guard says no."""
+
+    code = "guard-refused"
+
+
+class NotPermitted(Refused):
+    """An arrow exists, and this actor may not ask for it."""
+
+    code = "not-permitted"
+
+
+class ReasonNeeded(Refused):
+    """A reason is missing, unknown to a closed vocabulary, or not allowed here."""
+
+    code = "reason-needed"
+
+
+class LinkNeeded(Refused):
+    """A link with a required rel is missing."""
+
+    code = "link-needed"
+
+
+class PayloadInvalid(Refused):
+    """The payload does not match the event's schema."""
+
+    code = "payload-invalid"
+
+
+class Ambiguous(Refused):
+    """A reported state can be reached by more than one event; say which."""
+
+    code = "ambiguous"
+
+
+# --- everybody else's ---------------------------------------------------------
+
+
+class Conflict(OrderFsmError):
+    """Somebody moved first. Read the order again and decide again; nothing of this call was written."""
+
+    code = "conflict"
+
+
+class KeyReused(Conflict):
+    """An idempotency key came back with a different request."""
+
+    code = "key-reused"
+
+
+class StoredStateUnknown(OrderFsmError):
+    """A row holds a configuration that this version of the chart lacks."""
+
+    code = "stored-state-unknown"
+
+
+class DirectAssignment(OrderFsmError, AttributeError):
+    """The state of an order was assigned directly; send it an event instead."""
+
+    code = "direct-assignment"
+
+
+class NotOpened(OrderFsmError):
+    """The order has no history yet (open or adopt it first), or it already has one (it cannot be opened twice)."""
+
+    code = "not-opened"
+
+
+class NoCounterpart(OrderFsmError):
+    """The crosswalk has no counterpart for this state or event."""
+
+    code = "no-counterpart"
