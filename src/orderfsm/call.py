@@ -67,6 +67,7 @@ class Call:
         return self.ask(guard.text)
 
     def ask(self, name: str) -> bool | Blocker:
+        """The answer of an application's function."""
         function = (self.guards or UNSEEN).get(name)
         if function is None:
             said = self.table.chart.guards.get(name, "")
@@ -96,7 +97,7 @@ class Call:
         return all(root in known for root in guard.expression.roots)
 
     def visits(self, guard: Guard) -> Visits:
-        """The order's past for was() and days_since(): the history among the facts, else what the chart makes certain."""
+        """The order's past for was() and days_since(): the given history, else what the chart makes certain."""
         history = self.known().get("history")
         if history is not None:
             return [self.visit(entry) for entry in history]
@@ -113,13 +114,14 @@ class Call:
         return not names & (sometimes - always)
 
     def passed(self) -> tuple[frozenset[str], frozenset[str]]:
+        """What every, and some, way to this configuration has been in."""
         if self.configuration is None:
             return frozenset(), frozenset()
         return passed(self.table)[self.configuration]
 
     def visit(self, entry: Any) -> tuple[datetime | None, frozenset[str]]:
-        read = entry.get if isinstance(entry, Mapping) else lambda name: getattr(entry, name, None)
-        moment, after = read("occurred_at"), read("after")
+        """When an entry was made, and the states that were active after it."""
+        moment, after = _read(entry, "occurred_at"), str(_read(entry, "after"))
         found = self.table.configurations.get(after)
         if found is None:
             raise GuardFailed(f"the history names {after!r}, which is no configuration of {self.table.chart.name}")
@@ -135,7 +137,8 @@ class Call:
                 yield self.refusal(node, answer)
             node = node.yes if answer is True else node.no
 
-    def refusal(self, choice: Choice, answer: bool | Blocker) -> Blocker:
+    def refusal(self, choice: Choice, answer: bool | Blocker) -> Blocker:  # noqa: FBT001 - what a guard said
+        """Why one guard said no, with operand values."""
         guard = choice.guard
         if isinstance(answer, Blocker):
             return answer
@@ -155,6 +158,7 @@ class Call:
             yield from payloads.blockers(demand.payload, self.payload)
 
     def actor_blockers(self, demand: Demand) -> Iterator[Blocker]:
+        """One blocker per transition that this actor may not ask for."""
         if self.actor is None:
             return
         role = self.actor if isinstance(self.actor, str) else self.actor.role
@@ -164,6 +168,7 @@ class Call:
                 yield Blocker("not-permitted", said, {"actor": role, "allowed": list(allowed)})
 
     def reason_blockers(self, demand: Demand) -> Iterator[Blocker]:
+        """At most one blocker: the reason is missing, unknown or not wanted."""
         rule, code, given = demand.reason, _reason_code(self.reason), _has_reason(self.reason)
         listed = rule.codes or (() if self.table.chart.reasons.open else tuple(self.table.chart.reasons.codes))
         if rule.mode == "forbidden" and given:
@@ -176,6 +181,7 @@ class Call:
             yield Blocker("reason-unknown", said, {"reason": code, "allowed": list(listed)})
 
     def link_blockers(self, demand: Demand) -> Iterator[Blocker]:
+        """One blocker per link relation that is missing."""
         rels = {link.rel for link in self.links}
         for rel in demand.links:
             if rel not in rels:
@@ -202,6 +208,10 @@ class _Facts(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(set(self._given) | set(self._told))
+
+
+def _read(entry: Any, name: str) -> Any:
+    return entry.get(name) if isinstance(entry, Mapping) else getattr(entry, name, None)
 
 
 def _actor(actor: Actor | str | None) -> Actor | None:

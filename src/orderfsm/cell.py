@@ -19,8 +19,8 @@ class Configuration(str):
     """The active leaves plus what history states remember. It *is* its canonical text, which is what gets stored.
 
     `leaves` are the active atomic and final states in document order, `states` adds their ancestors, `memory` pairs a
-    history state with what it remembers. `code` is the public word (of the first leaf that has one), `codes` has one per
-    leaf, `category` likewise. `final` is true when nothing can happen any more.
+    history state with what it remembers. `code` is the public word (of the first leaf that has one), `codes` has one
+    per leaf, `category` likewise. `final` is true when nothing can happen any more.
     """
 
     __slots__ = ("categories", "category", "code", "codes", "final", "leaves", "memory", "states")
@@ -60,9 +60,9 @@ class Demand:
 class Step:
     """What one event does: a value built by the compiler, which carries nothing of the call.
 
-    `before` is None for a first step. `transitions` are in the order taken, `exited` and `entered` in the order in which
-    states were left and entered, `actions` are the names to put into the outbox, `armed` and `disarmed` the timers
-    (disarm first).
+    `before` is None for a first step. `transitions` are in the order taken, `exited` and `entered` in the order in
+    which states were left and entered, `actions` are the names to put into the outbox, `armed` and `disarmed` the
+    timers (disarm first).
     """
 
     before: Configuration | None
@@ -103,23 +103,23 @@ class Case:
 
 
 class Cell:
-    """All that an event can do in a configuration. `free` is the step itself when nothing is asked of the call."""
+    """All that an event can do in a configuration.
 
-    __slots__ = ("free", "node")
+    `free` is the step itself when nothing is asked of the call; `steps` are the steps that some answers lead to, in the
+    order in which they are tried.
+    """
+
+    __slots__ = ("free", "node", "steps")
 
     def __init__(self, node: Node, *, closed_reasons: bool = False) -> None:
         self.node = node
         asks_nothing = isinstance(node, Step) and node.demand == Demand() and not closed_reasons
         self.free: Step | None = node if asks_nothing else None  # type: ignore[assignment]
+        self.steps: tuple[Step, ...] = tuple(case.step for case in self.cases() if case.step is not None)
 
     def cases(self) -> tuple[Case, ...]:
         """Every path through the tree, in the order in which it is tried."""
         return tuple(_cases(self.node, ()))
-
-    @property
-    def steps(self) -> tuple[Step, ...]:
-        """The steps that some answers lead to, each once, in order."""
-        return tuple(dict.fromkeys(case.step for case in self.cases() if case.step is not None))
 
 
 def _cases(node: Node, answers: tuple[tuple[Choice, bool], ...]) -> Iterator[Case]:

@@ -57,6 +57,7 @@ class Kind(StrEnum):
 
     @property
     def is_history(self) -> bool:
+        """Whether this is the memory of a state and not a state."""
         return self in (Kind.SHALLOW, Kind.DEEP)
 
 
@@ -81,6 +82,7 @@ class Basis(StrEnum):
 
     @property
     def is_strict(self) -> bool:
+        """Whether the strict profile keeps a transition of this basis."""
         return self in (Basis.STATED, Basis.DOCUMENTED)
 
 
@@ -97,19 +99,20 @@ NOWHERE = Position()
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """A condition of a transition: an expression of the chart, or the name of a function that the application supplies."""
+    """A condition of a transition: an expression of the chart, or the name of an application's function."""
 
     name: str | None = None
     expression: Expression | None = None
 
     @property
     def text(self) -> str:
-        return self.name if self.expression is None else self.expression.text  # type: ignore[return-value]
+        """The expression as written, or the function's name."""
+        return (self.name or "") if self.expression is None else self.expression.text
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What happens on the way: `raise` an internal event, `send` an event later (or next, with no delay), `emit` an action."""
+    """What happens on the way: `raise` an internal event, `send` one later (next, with no delay), `emit` an action."""
 
     kind: str
     name: str
@@ -143,8 +146,8 @@ FREE = ReasonRule()
 class State:
     """A state of a chart.
 
-    `code` is the public word; None for states that inherit one from an ancestor or have none. `initial` names the states
-    entered by default (compound) or when nothing is remembered yet (history).
+    `code` is the public word; None for states that inherit one from an ancestor or have none. `initial` names the
+    states entered by default (compound) or when nothing is remembered yet (history).
     """
 
     name: str
@@ -170,8 +173,8 @@ class State:
 class Transition:
     """One legal arrow. `source` is START for an arrow that begins an order; `events` is empty for an eventless one.
 
-    `targets` is empty for an internal transition that changes nothing but may have effects. `by` names the actors that may
-    ask (empty: anyone).
+    `targets` is empty for an internal transition that changes nothing but may have effects. `by` names the actors that
+    may ask (empty: anyone).
     """
 
     source: str
@@ -197,7 +200,7 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of an event's payload: `type` is string, integer, number, boolean, date, datetime, duration, list or object."""
+    """One field of an event's payload; its types are those of JSON plus date, datetime and duration."""
 
     name: str
     type: str = "string"
@@ -289,7 +292,7 @@ class RollupRule:
 
 @dataclass(frozen=True, slots=True)
 class Rollup:
-    """How an order follows its items: rules that exclude each other, the events it may send, the states it leaves alone."""
+    """How an order follows its items: exclusive rules, the events it may send, the states it leaves alone."""
 
     items: str
     rules: tuple[RollupRule, ...]
@@ -302,8 +305,8 @@ class Rollup:
 class Chart:
     """A state chart for one vocabulary and subject.
 
-    `hash` is the SHA-256 of the document's content; `profile` is `strict` or `full`; `dropped` holds the transitions that
-    the profile leaves out.
+    `hash` is the SHA-256 of the document's content; `profile` is `strict` or `full`; `dropped` holds the transitions
+    that the profile leaves out.
     """
 
     name: str

@@ -173,7 +173,7 @@ class GuardFailed(OrderFsmError):
 
 
 class Blocker:
-    """One reason why an event may not happen: a stable `code`, a `message`, and `parameters` (operand values included)."""
+    """One reason why an event may not happen: a stable `code`, a `message`, `parameters` with operand values."""
 
     __slots__ = ("code", "message", "parameters")
 
@@ -204,9 +204,9 @@ class Blocker:
 class Refused(OrderFsmError):
     """The event may not happen; nothing was written.
 
-    `event`, `configuration` and `chart` (the chart's name) say what was asked and where; `blockers` say why not, every one
-    of them. They are worked out when first read, so that a refusal on a hot path costs little more than the raise. `index`
-    is the place in the sequence when a whole trace was refused.
+    `event`, `configuration` and `chart` (the chart's name) say what was asked and where; `blockers` say why not, every
+    one of them. They are worked out when first read, so that a refusal on a hot path costs little more than the raise.
+    `index` is the place in the sequence when a whole trace was refused.
     """
 
     code = "refused"
@@ -227,6 +227,7 @@ class Refused(OrderFsmError):
 
     @property
     def blockers(self) -> tuple[Blocker, ...]:
+        """Every reason why not, in document order."""
         if callable(self._blockers):
             self._blockers = self._blockers()
         return self._blockers

@@ -11,8 +11,9 @@ __all__ = ["Finding"]
 class Finding:
     """What a check found.
 
-    `code` is stable, `severity` is error, warning or note, `path` names the thing inside the chart or history, `witness`
-    is a shortest run of events that shows it, `fix` says what to change. `line` and `column` count from 1; 0 is unknown.
+    `code` is stable, `severity` is error, warning or note, `path` names the thing inside the chart or history,
+    `witness` is a shortest run of events that shows it, `fix` says what to change. `line` and `column` count from 1; 0
+    is unknown.
     """
 
     code: str

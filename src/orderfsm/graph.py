@@ -32,7 +32,7 @@ def steps_from(table: Table, configuration: str | None) -> Iterator[Step]:
 
 
 def way(table: Table, origin: str | None, arrived: Callable[[Configuration], bool]) -> tuple[Step, ...] | None:
-    """The shortest run of steps from `origin` (None: the very start) to a configuration that is wanted; () when there."""
+    """The shortest run of steps from `origin` (None: the very start) to a wanted configuration; () when there."""
     if origin is not None and arrived(table.configurations[origin]):
         return ()
     came: dict[str | None, Step | None] = {origin: None}

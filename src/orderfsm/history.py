@@ -66,7 +66,7 @@ class Link:
 
 
 def _link_problem(href: str) -> str | None:
-    if not isinstance(href, str) or not href or len(href) > 2_048:
+    if not href or len(href) > 2_048:
         return "href is empty or longer than 2048 characters"
     if any(ord(character) <= 32 or ord(character) == 127 or character == "\\" for character in href):
         return "href has spaces, control characters or backslashes"
@@ -85,11 +85,19 @@ class Recorded(Protocol):
     """The least that a history entry has for replay: any object with these attributes will do."""
 
     @property
-    def before(self) -> str | None: ...
+    def before(self) -> str | None:
+        """The configuration before, None or START for a first entry."""
+        ...
+
     @property
-    def event(self) -> str: ...
+    def event(self) -> str:
+        """The event that was sent."""
+        ...
+
     @property
-    def after(self) -> str: ...
+    def after(self) -> str:
+        """The configuration after."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +132,8 @@ def replay(chart: Chart, entries: Iterable[Recorded | Mapping[str, Any]]) -> Rep
     """Fold history entries, oldest first, and report every one that the chart does not allow.
 
     Each entry must start where the last one ended and be a step of the table; guards count as satisfied, for they were
-    asked when the entry was written. An `adopt` first and an `override` anywhere stand for themselves, as long as they lead to
-    a configuration of the chart.
+    asked when the entry was written. An `adopt` first and an `override` anywhere stand for themselves, as long as they
+    lead to a configuration of the chart.
     """
     table = compile(chart)
     current: str | None = None

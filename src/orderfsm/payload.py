@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -74,9 +75,11 @@ def _parses(read: Callable[[str], object]) -> Callable[[Any], bool]:
 
 
 def _number(value: Any) -> bool:
-    return (
-        isinstance(value, int | float) and not isinstance(value, bool) and value == value and abs(value) != float("inf")
-    )
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _aware(value: Any) -> bool:
+    return isinstance(value, datetime) and value.tzinfo is not None
 
 
 _CHECKS: dict[str, Callable[[Any], bool]] = {
@@ -113,6 +116,6 @@ def _schema(field: Field) -> dict[str, Any]:
     if field.type == "list" and field.items is not None:
         schema["items"] = _schema(field.items)
     longest = "maxItems" if field.type == "list" else "maxLength"
-    extras = {"minimum": field.minimum, "maximum": field.maximum, longest: field.max_length}
+    extras: dict[str, Any] = {"minimum": field.minimum, "maximum": field.maximum, longest: field.max_length}
     extras |= {"enum": list(field.enum) or None, "description": field.description or None}
     return schema | {name: value for name, value in extras.items() if value is not None}

@@ -1,7 +1,7 @@
 """Deciding: look-ups in a compiled table. No I/O, no clock, no chance; everything that counts is an argument.
 
-`step` answers with a Step or raises; `blockers` lists why not and never raises; `enabled` lists the events that could be
-sent. The law between them: `blockers(...) == ()` exactly when `step(...)` returns.
+`step` answers with a Step or raises; `blockers` lists why not and never raises; `enabled` lists the events that could
+be sent. The law between them: `blockers(...) == ()` exactly when `step(...)` returns.
 """
 
 from __future__ import annotations
@@ -84,9 +84,9 @@ def step(
 ) -> Step:
     """What one event does in a configuration (a Configuration or its text).
 
-    `actor` is a role or an Actor; without one, `by` is not checked. `facts` (order, items, history) may be a mapping or a
-    function that is called when a guard asks. `guards` holds the functions for the chart's named guards: each takes the facts
-    and answers True, False or a Blocker.
+    `actor` is a role or an Actor; without one, `by` is not checked. `facts` (order, items, history) may be a mapping
+    or a function that is called when a guard asks. `guards` holds the functions for the chart's named guards: each
+    takes the facts and answers True, False or a Blocker.
 
     Raises Refused (UnknownEvent, NotEnabled, GuardRefused, NotPermitted, ReasonNeeded, LinkNeeded, PayloadInvalid),
     GuardFailed, MissingGuard, or StoredStateUnknown when the chart has no such configuration.
@@ -149,7 +149,7 @@ def blockers(
     guards: Mapping[str, Answer] | None = None,
     now: datetime | None = None,
 ) -> tuple[Blocker, ...]:
-    """Why this event may not happen here, every reason; () when it may. Never raises for anything that `step` raises."""
+    """Why this event may not happen here, every reason; () when it may. Never raises what `step` raises."""
     call = Call(compile(chart), configuration, event, actor, reason, links, payload, facts, guards, now)
     try:
         decide(_stand_in_or_cell(call), call)
@@ -184,7 +184,9 @@ def enabled(
     guards: Mapping[str, Answer] | None = None,
     now: datetime | None = None,
 ) -> tuple[str, ...]:
-    """The events that could be sent here, in document order: what is left out counts as satisfiable, what is given is checked.
+    """The events that could be sent here, in document order.
+
+    What is left out counts as satisfiable, what is given is checked.
 
     Raises StoredStateUnknown, and GuardFailed when a guard that has all its facts cannot be evaluated.
     """
