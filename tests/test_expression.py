@@ -7,7 +7,7 @@ import sys
 import time
 import types
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -198,6 +198,13 @@ def test_history_is_asked_for_once_and_only_when_it_is_needed() -> None:
     assert asked == []
     parse("was('held') and not was('x') and days_since('held') > 1").evaluate(FACTS, visits=visits)
     assert asked == [1]
+
+
+def test_days_are_counted_from_the_beginning_of_the_latest_unbroken_stay() -> None:
+    day = timedelta(days=1)
+    for stays, days in (("a", 1), ("aa", 2), ("aaa", 3), ("aba", 1), ("abaa", 2), ("ab", 2), ("aab", 3)):
+        visits = [(NOW - day * (len(stays) - place), frozenset({state})) for place, state in enumerate(stays)]
+        assert parse(f"days_since('a') == {days}").evaluate(FACTS, visits=lambda past=visits: past), stays
 
 
 def test_what_the_history_raises_is_passed_on() -> None:
@@ -552,7 +559,7 @@ def typed(draw: st.DrawFn, kind: str, depth: int = 3) -> str:
     return boolean(draw, part, pick)
 
 
-def boolean(draw: st.DrawFn, part: "types.FunctionType", pick: "types.FunctionType") -> str:
+def boolean(draw: st.DrawFn, part: Callable[[str], str], pick: Callable[..., str]) -> str:
     form = pick("({0} and {1})", "({0} or {1})", "(not {0})", "compare", "chain", "member", "quantified")
     if form == "quantified":
         return pick(*QUANTIFIED).format(part("bool"), part("number"))
