@@ -110,8 +110,8 @@ class Call:
     def foregone(self, guard: Guard) -> bool:
         """Whether the chart alone decides what the guard asks about the past: every way, or no way, has been there."""
         always, sometimes = self.passed()
-        names = frozenset() if guard.expression is None else guard.expression.states
-        return not names & (sometimes - always)
+        asked = guard.expression
+        return asked is None or not (asked.dated or asked.states & (sometimes - always))
 
     def passed(self) -> tuple[frozenset[str], frozenset[str]]:
         """What every, and some, way to this configuration has been in."""
@@ -170,14 +170,17 @@ class Call:
     def reason_blockers(self, demand: Demand) -> Iterator[Blocker]:
         """At most one blocker: the reason is missing, unknown or not wanted."""
         rule, code, given = demand.reason, _reason_code(self.reason), _has_reason(self.reason)
-        listed = rule.codes or (() if self.table.chart.reasons.open else tuple(self.table.chart.reasons.codes))
+        reasons = self.table.chart.reasons
+        listed = rule.codes or tuple(reasons.codes)
+        closed = bool(rule.codes) or not reasons.open
         if rule.mode == "forbidden" and given:
             yield Blocker("reason-forbidden", f"{self.event} takes no reason; leave it out", {"reason": code})
         elif rule.mode == "required" and (not given or (rule.codes and code is None)):
-            one = f"one of {', '.join(listed)}" if listed else "a code or a text"
-            yield Blocker("reason-missing", f"{self.event} needs a reason: {one}", {"allowed": list(listed)})
-        elif code is not None and listed and code not in listed:
-            said = f"{code!r} is not a reason for {self.event}; use one of {', '.join(listed)}"
+            one = f"one of {', '.join(listed)}" if closed and listed else "a code or a text"
+            allowed = list(listed) if closed else []
+            yield Blocker("reason-missing", f"{self.event} needs a reason: {one}", {"allowed": allowed})
+        elif code is not None and closed and code not in listed:
+            said = f"{code!r} is not a reason for {self.event}; use one of {', '.join(listed) or 'none: give a text'}"
             yield Blocker("reason-unknown", said, {"reason": code, "allowed": list(listed)})
 
     def link_blockers(self, demand: Demand) -> Iterator[Blocker]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
+from .errors import StoredStateUnknown
 from .table import compile
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from .chart import Chart
     from .table import Table
 
-__all__ = ["Passed", "matches_state", "passed", "path", "steps_from", "way"]
+__all__ = ["Passed", "matches_state", "passed", "path", "steps_from", "unknown_configuration", "way"]
 
 
 class Passed(NamedTuple):
@@ -67,9 +68,23 @@ def matches_state(configuration: Configuration, name: str) -> bool:
 def path(chart: Chart, configuration: str, to: str) -> tuple[Step, ...] | None:
     """The shortest legal steps from a configuration to a state, code or configuration; None when there are none.
 
-    Guards count as satisfiable; among equally short ones the first in document order is taken.
+    Guards count as satisfiable; among equally short ones the first in document order is taken. Raises
+    StoredStateUnknown when the chart has no configuration of that text.
     """
-    return way(compile(chart), configuration, lambda found: matches_state(found, to))
+    table = compile(chart)
+    if configuration not in table.configurations:
+        raise unknown_configuration(table, configuration)
+    return way(table, configuration, lambda found: matches_state(found, to))
+
+
+def unknown_configuration(table: Table, configuration: str) -> StoredStateUnknown:
+    """The error for a text that names no configuration of this chart version."""
+    chart = table.chart
+    like = [text for text, found in table.configurations.items() if configuration in (*found.leaves, *found.codes)]
+    hint = f"did you mean {' or '.join(like[:3])}?" if like else "was it stored by another version of the chart?"
+    return StoredStateUnknown(
+        f"{chart.name} {chart.version} ({chart.profile}) has no configuration {configuration!r}; {hint}"
+    )
 
 
 def passed(table: Table) -> dict[str, Passed]:

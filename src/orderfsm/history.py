@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
+from unicodedata import category
 from urllib.parse import urlsplit
 
 from .chart import START
@@ -53,11 +54,9 @@ class Link:
     title: str | None = None
 
     def __post_init__(self) -> None:
-        problem = _link_problem(self.href)
-        if problem or not self.rel:
-            raise ValueError(
-                f"link {self.rel!r}: {problem or 'rel is empty'}; give a rel and an http or https URL or a path"
-            )
+        problem = _link_problem(self)
+        if problem:
+            raise ValueError(f"link {self.rel!r}: {problem}; give a rel and an http or https URL or a path")
 
     def as_dict(self) -> dict[str, str]:
         """The link as it goes into JSON; absent attributes are left out."""
@@ -65,13 +64,36 @@ class Link:
         return {name: value for name, value in given.items() if value is not None}
 
 
-def _link_problem(href: str) -> str | None:
-    if not href or len(href) > 2_048:
+def _link_problem(link: Link) -> str | None:
+    if not isinstance(link.rel, str) or not link.rel or not _solid(link.rel):
+        return "rel is empty or has spaces or control characters"
+    for name in ("type", "title"):
+        if not _stray(getattr(link, name) or "").isdisjoint(_UNFIT):
+            return f"{name} has control characters"
+    return _href_problem(link.href)
+
+
+_UNFIT = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Unicode's categories of control characters, lone surrogates, line and paragraph separators."""
+
+
+def _stray(text: str) -> set[str]:
+    return {category(character) for character in text}
+
+
+def _solid(text: str) -> bool:
+    """Whether a text is printable and without spaces, bidirectional marks and lone surrogates."""
+    return text.isprintable() and " " not in text
+
+
+def _href_problem(href: str) -> str | None:
+    if not isinstance(href, str) or not href or len(href) > 2_048:
         return "href is empty or longer than 2048 characters"
-    if any(ord(character) <= 32 or ord(character) == 127 or character == "\\" for character in href):
+    if not _solid(href) or "\\" in href:
         return "href has spaces, control characters or backslashes"
     try:
         parts = urlsplit(href)
+        _ = parts.port  # reading it checks it
     except ValueError as error:
         return f"href is not a URL ({error})"
     if parts.scheme:
@@ -174,6 +196,6 @@ def _entry_findings(
 def _legal(table: Table, before: str | None, event: str, after: str) -> bool:
     if event == OVERRIDE or (event == ADOPTED and before is None):
         return True
-    row = table.starts if before is None else table.rows[before]
+    row = table.starts if before is None else table.rows.get(before, {})
     cell = row.get(event) or row.get(table.stand_in(event) or "")
     return cell is not None and any(step.after == after for step in cell.steps)

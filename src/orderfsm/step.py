@@ -6,6 +6,7 @@ be sent. The law between them: `blockers(...) == ()` exactly when `step(...)` re
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from .call import Call, no_cell
@@ -22,6 +23,7 @@ from .errors import (
     Refused,
     StoredStateUnknown,
 )
+from .graph import unknown_configuration
 from .table import OPEN, Table, compile
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from .chart import Chart
     from .history import Actor, Link, Reason
 
-__all__ = ["blockers", "decide", "enabled", "start", "step"]
+__all__ = ["blockers", "decide", "enabled", "start", "step", "unknown_configuration"]
 
 _KINDS: dict[str, type[Refused]] = {
     "not-permitted": NotPermitted,
@@ -111,16 +113,6 @@ def _stand_in(table: Table, configuration: str, event: str) -> Cell:
     return cell
 
 
-def unknown_configuration(table: Table, configuration: str) -> StoredStateUnknown:
-    """The error for a text that names no configuration of this chart version."""
-    chart = table.chart
-    like = [text for text, found in table.configurations.items() if configuration in (*found.leaves, *found.codes)]
-    hint = f"did you mean {' or '.join(like[:3])}?" if like else "was it stored by another version of the chart?"
-    return StoredStateUnknown(
-        f"{chart.name} {chart.version} ({chart.profile}) has no configuration {configuration!r}; {hint}"
-    )
-
-
 def decide(cell: Cell, call: Call) -> Step:
     """The step of a cell for this call; raises the Refused that fits the first blocker."""
     found = call.resolve(cell.node)
@@ -194,8 +186,9 @@ def enabled(
     row = table.rows.get(configuration)
     if row is None:
         raise unknown_configuration(table, configuration)
+    fetched = cache(facts) if callable(facts) else facts
     calls = (
-        (Call(table, configuration, event, actor, reason, links or (), payload, facts, guards, now), cell)
+        (Call(table, configuration, event, actor, reason, links or (), payload, fetched, guards, now), cell)
         for event, cell in row.items()
     )
     return tuple(call.event for call, cell in calls if _possible(call, cell.node, given_links=links is not None))

@@ -280,17 +280,20 @@ def _demand(chart: Chart, taken: tuple[Transition, ...], entered: list[str], pay
     links = [rel for t in taken for rel in t.links] + [rel for s in states for rel in s.links]
     return Demand(
         by=tuple(t.by for t in taken if t.by),
-        reason=_strictest(rules),
+        reason=_strictest(chart, rules),
         links=tuple(dict.fromkeys(links)),
         payload=payload,
     )
 
 
-def _strictest(rules: list[ReasonRule]) -> ReasonRule:
+def _strictest(chart: Chart, rules: list[ReasonRule]) -> ReasonRule:
     modes = {rule.mode for rule in rules}
     mode = next((m for m in ("required", "forbidden") if m in modes), "optional")
     lists = [rule.codes for rule in rules if rule.codes]
     allowed = tuple(code for code in lists[0] if all(code in other for other in lists)) if lists else ()
+    if modes >= {"required", "forbidden"} or (lists and not allowed):
+        told = " and ".join(dict.fromkeys(", ".join(rule.codes) or rule.mode for rule in rules if rule != ReasonRule()))
+        raise ChartError(f"{chart.name}: one step has reason rules that no reason fits: {told}; let them overlap")
     return ReasonRule(mode, allowed)
 
 
@@ -331,7 +334,9 @@ def verify(chart: Chart) -> None:
     for state in chart.states:
         _verify_state(chart, state)
     for transition in chart.transitions:
-        _known(chart, () if transition.source == START else (transition.source,), f"a transition on {transition.event!r}")
+        _known(
+            chart, () if transition.source == START else (transition.source,), f"a transition on {transition.event!r}"
+        )
         _known(chart, transition.targets, f"the transition from {transition.source} on {transition.event!r}")
 
 
