@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from types import CodeType, CoroutineType, FrameType, GeneratorType, ModuleType, TracebackType
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, ClassVar, NoReturn, TypeAlias, dataclass_transform
 
 from .errors import ExpressionError, GuardFailed
 
@@ -249,8 +249,28 @@ class Cause:
 # --- nodes ----------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Node:
+@dataclass_transform(frozen_default=True, eq_default=False)
+class _Value:
+    """A frozen value whose fields are its annotations, in order: like a dataclass, with a cheaper import."""
+
+    __slots__ = ()
+    _fields: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        cls._fields = (*cls._fields, *cls.__annotations__)
+
+    def __init__(self, *values: object) -> None:
+        for name, value in zip(self._fields, values, strict=True):
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} is a value; {name} cannot be set")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} is a value; {name} cannot be deleted")
+
+
+class Node(_Value):
     """A part of an expression; `text` is its source."""
 
     text: str
@@ -288,7 +308,6 @@ class Node:
         return answer, [Cause(self.text, answer, operands)]
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Condition(Node):
     """A node whose value is always a bool."""
 
@@ -303,7 +322,6 @@ class Condition(Node):
         return self.value(scope)
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Quantity(Node):
     """A node whose value is never a bool."""
 
@@ -312,7 +330,6 @@ class Quantity(Node):
         return False
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Constant(Node):
     """A literal, or something worked out from literals when the expression was parsed."""
 
@@ -329,7 +346,6 @@ class Constant(Node):
         return self.constant if isinstance(self.constant, bool) else None
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Fact(Node):
     """A fact by its root and the attributes that follow: `payload.sensor.name`."""
 
@@ -357,7 +373,6 @@ class Fact(Node):
         return GuardFailed(f"{self.text}: a key was missing")
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Variable(Node):
     """A generator's variable."""
 
@@ -368,7 +383,6 @@ class Variable(Node):
         return scope.local[self.slot]
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Member(Node):
     """An attribute of anything but a fact's own path: `item.code`, `payload.assets[0].href`."""
 
@@ -387,7 +401,6 @@ class Member(Node):
             raise _absent(self.text, self.base.text, self.name, base) from error
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Index(Node):
     """An element of a list or a key of a mapping: `payload.assets[0]`, `payload["x"]`."""
 
@@ -418,7 +431,6 @@ class Index(Node):
         return base[key]
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Display(Quantity):
     """A list or tuple written out, with at least one part that is not a literal."""
 
@@ -433,7 +445,6 @@ class Display(Quantity):
         return self.build([element.value(scope) for element in self.elements])
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Compare(Condition):
     """One comparison by == != < <= > >=. `sure` is the answer that needs no second look."""
 
@@ -461,7 +472,6 @@ class Compare(Condition):
     truth = value
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Chain(Condition):
     """A membership, an `is None`, or comparisons chained as Python chains them: `0 < payload.count <= 10`."""
 
@@ -482,7 +492,6 @@ class Chain(Condition):
         return True
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class And(Condition):
     """Terms joined by `and`."""
 
@@ -506,7 +515,6 @@ class And(Condition):
         return _joined(self.terms, scope, decisive=False)
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Or(Condition):
     """Terms joined by `or`."""
 
@@ -530,7 +538,6 @@ class Or(Condition):
         return _joined(self.terms, scope, decisive=True)
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Not(Condition):
     """The opposite of a term."""
 
@@ -554,7 +561,6 @@ class Not(Condition):
         return not answer, causes
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Conditional(Node):
     """One of two values: `a if c else b`."""
 
@@ -587,7 +593,6 @@ class Conditional(Node):
         return answer, [*branch, *causes]
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Arithmetic(Quantity):
     """One of + - * / // % on numbers, dates, times and durations."""
 
@@ -612,7 +617,6 @@ class Arithmetic(Quantity):
         return _bounded(answer, self.text)
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Negative(Quantity):
     """A number or duration with its sign turned."""
 
@@ -631,7 +635,6 @@ class Negative(Quantity):
             raise GuardFailed(f"{self.text}: {_why(error)}") from error
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Size(Quantity):
     """The number of elements, keys or characters: `size(payload.assets)`."""
 
@@ -648,7 +651,6 @@ class Size(Quantity):
         return len(found)
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Converted(Quantity):
     """A fact read as a duration or a timestamp."""
 
@@ -666,7 +668,6 @@ class Converted(Quantity):
             raise GuardFailed(f"{self.text}: {_why(error)}") from error
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class InState(Condition):
     """Whether a state is active: `in_state("held")`."""
 
@@ -679,7 +680,6 @@ class InState(Condition):
         return self.state in active
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Was(Condition):
     """Whether the order is or ever was in a state: `was("accepted")`."""
 
@@ -689,7 +689,6 @@ class Was(Condition):
         return scope.been(self.state, self.text)
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class DaysSince(Quantity):
     """Days, with fraction, since a state was last entered: `days_since("completed")`."""
 
@@ -705,7 +704,6 @@ class DaysSince(Quantity):
         return (now - entered) / timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Quantifier(Node):
     """`all`, `any` or `count` over the elements of a list; `cost` is what one element takes from the budget."""
 
@@ -739,7 +737,7 @@ class Quantifier(Node):
         for place, element in enumerate(source):
             scope.charge(self.cost, self.text)
             scope.bind(self.slot, element)
-            if all(condition.truth(scope) for condition in self.conditions):
+            if not self.conditions or all(condition.truth(scope) for condition in self.conditions):
                 yield place
 
     def because(self, scope: Scope) -> tuple[bool, list[Cause]]:
@@ -993,8 +991,7 @@ class Explanation:
     operands: dict[str, object]
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Expression:
+class Expression(_Value):
     """A guard expression. Equal to another one with the same text.
 
     `reads` holds the fact paths that it reads (`payload.assets`, `items[].code`), `roots` their first names, `states`
@@ -1007,6 +1004,7 @@ class Expression:
     roots: frozenset[str]
     states: frozenset[str]
     asks_history: bool
+    dated: frozenset[str]
 
     def __eq__(self, other: object) -> bool:
         return self.text == other.text if isinstance(other, Expression) else NotImplemented
@@ -1080,8 +1078,9 @@ def _expression(text: str, root: Node) -> Expression:
     nodes = list(walk(root))
     states = frozenset(node.state for node in nodes if isinstance(node, (InState, Was, DaysSince)))
     history = any(isinstance(node, (Was, DaysSince)) for node in nodes)
+    dated = frozenset(node.state for node in nodes if isinstance(node, DaysSince))
     reads = frozenset(dotted(origin) for origin in found)
-    return Expression(text, root, reads, frozenset(str(origin[0]) for origin in found), states, history)
+    return Expression(text, root, reads, frozenset(str(origin[0]) for origin in found), states, history, dated)
 
 
 def _tree(text: str) -> ast.expr:
