@@ -264,12 +264,14 @@ class Scenario:
     """An executable example: codes to trace, or events to send from a state, and what is expected.
 
     `refused` is the code of the expected error (e.g. `not-enabled`) at the last code or event; `then` the expected
-    configuration or public code after it. `profile` limits the scenario to one profile.
+    configuration or public code after it. `at` is the moment of the first history entry. `profile` limits the
+    scenario to one profile.
     """
 
     title: str
     codes: tuple[str, ...] = ()
     given: str | None = None
+    at: str | None = None
     send: tuple[Send, ...] = ()
     items: tuple[str, ...] = ()
     then: str | None = None
@@ -306,7 +308,8 @@ class Chart:
     """A state chart for one vocabulary and subject.
 
     `hash` is the SHA-256 of the document's content; `profile` is `strict` or `full`; `dropped` holds the transitions
-    that the profile leaves out.
+    that the profile leaves out. `endless` says what becomes of a step that never comes to rest: the whole chart is
+    `refused`, or that step is `left out` of the table (SCXML allows such charts).
     """
 
     name: str
@@ -332,6 +335,7 @@ class Chart:
     quirks: tuple[str, ...] = ()
     profile: str = "full"
     dropped: tuple[Transition, ...] = ()
+    endless: str = "refused"
     hash: str = ""
     filename: str = "<value>"
     positions: Mapping[str, Position] = field(default_factory=dict, repr=False, compare=False)

@@ -24,6 +24,7 @@ OrderFsmError
 ├── StoredStateUnknown    the operator's: the row holds a configuration that this chart version lacks
 ├── DirectAssignment      the programmer's: the state was assigned instead of sent an event
 ├── NotOpened             the programmer's: the order was never opened or adopted, or it was opened twice
+├── UnsafeSettings        the operator's: the database would lose or garble what it has acknowledged
 └── NoCounterpart         the crosswalk knows no counterpart
 ```
 
@@ -63,6 +64,7 @@ __all__ = [
     "StoredStateUnknown",
     "UnknownChart",
     "UnknownEvent",
+    "UnsafeSettings",
     "UnsoundChart",
     "UnsupportedFeature",
 ]
@@ -84,9 +86,13 @@ class ChartError(OrderFsmError):
 
 
 class DocumentError(ChartError):
-    """A chart document that cannot be read, with the place and the remedy."""
+    """A chart document that cannot be read, with the place and the remedy.
+
+    `others` holds the further errors of the same document, in the order of the file.
+    """
 
     code = "document-error"
+    others: tuple[DocumentError, ...] = ()
 
     def __init__(
         self,
@@ -301,9 +307,17 @@ class Ambiguous(Refused):
 
 
 class Conflict(OrderFsmError):
-    """Somebody moved first. Read the order again and decide again; nothing of this call was written."""
+    """Somebody moved first. Read the order again and decide again; nothing of this call was written.
+
+    `configuration` and `revision` are where the order stands now, as far as this transaction can see.
+    """
 
     code = "conflict"
+
+    def __init__(self, message: str, *, configuration: str | None = None, revision: int | None = None) -> None:
+        self.configuration = configuration
+        self.revision = revision
+        super().__init__(message)
 
 
 class KeyReused(Conflict):
@@ -328,6 +342,12 @@ class NotOpened(OrderFsmError):
     """The order has no history yet (open or adopt it first), or it already has one (it cannot be opened twice)."""
 
     code = "not-opened"
+
+
+class UnsafeSettings(OrderFsmError):
+    """A database or a connection whose settings would lose or garble what was acknowledged; the message says what to change."""
+
+    code = "unsafe-settings"
 
 
 class NoCounterpart(OrderFsmError):
