@@ -124,7 +124,11 @@ class Recorded(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One recorded step. `sequence` counts from 1 without gaps; `occurred_at` is a claim, `recorded_at` is ours."""
+    """One recorded step. `sequence` counts from 1 without gaps; `occurred_at` is a claim, `recorded_at` is ours.
+
+    `order` is the order's key in its table (a tuple when it has several columns), `origin` how the entry came about, `key`
+    the idempotency key, `caused_by` what the caller named as the cause; the last four say under which chart it was written.
+    """
 
     before: str | None
     event: str
@@ -137,6 +141,15 @@ class Entry:
     reason: Reason | None = None
     links: tuple[Link, ...] = ()
     payload: Mapping[str, Any] | None = field(default=None, hash=False)
+    order: Any = None
+    category: str | None = None
+    origin: str = ""
+    key: str | None = None
+    caused_by: str | None = None
+    chart: str = ""
+    chart_version: str = ""
+    chart_profile: str = ""
+    chart_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
