@@ -203,6 +203,9 @@ class Blocker:
     def __hash__(self) -> int:
         return hash((self.code, self.message))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Blocker, (self.code, self.message, dict(self.parameters))
+
     def __repr__(self) -> str:
         return f"Blocker({self.code!r}, {self.message!r}, {dict(self.parameters)!r})"
 
