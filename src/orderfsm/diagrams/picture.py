@@ -1,0 +1,196 @@
+"""The graph that every format draws: nodes, regions, edges, starts and history pseudo-states, in document order."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from orderfsm.chart import START, Kind
+from orderfsm.step import unknown_configuration
+from orderfsm.table import OPEN, compile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import timedelta
+
+    from orderfsm.chart import Basis, Category, Chart, State, Transition
+
+__all__ = ["Edge", "Node", "Picture", "iso", "leaves", "outside", "picture"]
+
+LONGEST = 60
+"""How many characters of a guard are shown on an arrow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A state as it is drawn. `internal` lists the events that it answers without being left."""
+
+    name: str
+    kind: Kind
+    label: str
+    parent: str | None = None
+    category: Category | None = None
+    internal: tuple[str, ...] = ()
+    active: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """An arrow from a node (START: from nothing) to one node, or to several in different regions.
+
+    `label` is the event with its timer and guards. `basis` is None where several arrows are drawn as one.
+    """
+
+    source: str
+    targets: tuple[str, ...]
+    label: str = ""
+    basis: Basis | None = None
+    happy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A chart as nodes and edges, both in document order. `initial` pairs a node with where it begins."""
+
+    title: str
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    initial: tuple[tuple[str | None, tuple[str, ...]], ...]
+
+    def inside(self, parent: str | None) -> tuple[Node, ...]:
+        """The nodes directly inside a node (None: the outermost), history states included."""
+        return tuple(node for node in self.nodes if node.parent == parent)
+
+
+def picture(chart: Chart, *, configuration: str | None = None, detail: str = "full") -> Picture:
+    """The picture of a chart, with the states of a configuration marked active.
+
+    Raises StoredStateUnknown when the chart has no such configuration.
+    """
+    active = _active(chart, configuration)
+    nodes = tuple(_node(chart, state, active, detail) for state in chart.states)
+    edges = [_edge(chart, t, detail) for t in chart.transitions if t.targets]
+    if detail == "plain":
+        edges = _gathered(nodes, edges)
+    return Picture(chart.title or chart.name, nodes, tuple(edges), tuple(_initial(chart, detail)))
+
+
+def _initial(chart: Chart, detail: str) -> Iterator[tuple[str | None, tuple[str, ...]]]:
+    """Where the chart begins, unless an arrow of its own says so, and where its compound and history states begin."""
+    if not any(OPEN in transition.events for transition in chart.leading(START)):
+        yield None, chart.initial
+    for state in chart.states:
+        if state.initial and not (state.kind.is_history and detail == "plain"):
+            yield state.name, state.initial
+
+
+def _active(chart: Chart, configuration: str | None) -> frozenset[str]:
+    if configuration is None:
+        return frozenset()
+    table = compile(chart)
+    if configuration not in table.configurations:
+        raise unknown_configuration(table, configuration)
+    return table.configurations[configuration].states
+
+
+def _node(chart: Chart, state: State, active: frozenset[str], detail: str) -> Node:
+    internal = (t for t in chart.leading(state.name) if not t.targets)
+    labels = tuple(dict.fromkeys(filter(None, (_label(chart, t, detail) for t in internal))))
+    category = chart.category_of(state.name)
+    return Node(state.name, state.kind, _words(chart, state), state.parent, category, labels, state.name in active)
+
+
+def _words(chart: Chart, state: State) -> str:
+    """What is written on a state: its public word, and its own name where that differs in more than spelling."""
+    if state.kind.is_history:
+        return "H*" if state.kind is Kind.DEEP else "H"
+    code = chart.code_of(state.name) if state.kind in (Kind.ATOMIC, Kind.FINAL) else None
+    if code is None:
+        return state.name
+    return code if _folded(code) == _folded(state.name) else f"{code} ({state.name})"
+
+
+def _folded(text: str) -> str:
+    return re.sub(r"[\W_]+", "", text).casefold()
+
+
+def _edge(chart: Chart, transition: Transition, detail: str) -> Edge:
+    label = _label(chart, transition, detail)
+    return Edge(transition.source, transition.targets, label, transition.basis, transition.happy)
+
+
+def _gathered(nodes: tuple[Node, ...], edges: list[Edge]) -> list[Edge]:
+    """The edges, where all leaves of a compound state have the same one to the outside: one, from the compound state.
+
+    Inner states go first, so that arrows are gathered as far out as they can be.
+    """
+    for node in sorted(nodes, key=lambda node: -len(outside(nodes, node.name))):
+        if node.kind is not Kind.COMPOUND:
+            continue
+        inside = tuple(leaf.name for leaf in nodes if leaf.parent == node.name and not leaf.kind.is_history)
+        same = Counter((edge.label, edge.targets) for edge in edges if edge.source in inside)
+        shared = {key for key, count in same.items() if count == len(inside) > 1 and key[1][0] not in inside}
+        edges = _replaced(edges, node.name, inside, shared)
+    return edges
+
+
+def _replaced(
+    edges: list[Edge], source: str, inside: tuple[str, ...], shared: set[tuple[str, tuple[str, ...]]]
+) -> list[Edge]:
+    """The edges, the shared ones of the nodes inside replaced by one from `source`, where the first of them stood."""
+    kept: dict[tuple[str, str, tuple[str, ...]], Edge] = {}
+    for edge in edges:
+        moved = edge.source in inside and (edge.label, edge.targets) in shared
+        found = replace(edge, source=source, basis=None) if moved else edge
+        kept.setdefault((found.source, found.label, found.targets), found)
+    return list(kept.values())
+
+
+def _label(chart: Chart, transition: Transition, detail: str) -> str:
+    event = transition.event
+    if detail == "plain":
+        return event
+    delays = dict.fromkeys(iso(delay) for delay in _delays(chart, transition))
+    guards = " and ".join(guard.text for guard in transition.guards)
+    parts = [event, f"after {' or '.join(delays)}" if delays else "", f"[{_short(guards)}]" if guards else ""]
+    return " ".join(part for part in parts if part)
+
+
+def _delays(chart: Chart, transition: Transition) -> Iterator[timedelta]:
+    """After how long in the transition's source, or in a state inside it, its event becomes due."""
+    for state in chart.states:
+        if transition.source in (state.name, *chart.ancestors[state.name]):
+            yield from (timer.delay for timer in state.after if timer.event in transition.events)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 1].rstrip() + "…"
+
+
+def iso(delay: timedelta) -> str:
+    """A duration in ISO 8601: days, hours, minutes and seconds, e.g. `P14D`, `PT1H30M`."""
+    days, seconds = delay.days, delay.seconds
+    hours, minutes, rest = seconds // 3_600, seconds % 3_600 // 60, seconds % 60
+    fraction = f".{delay.microseconds:06}".rstrip("0") if delay.microseconds else ""
+    time = "".join(f"{amount}{unit}" for amount, unit in ((hours, "H"), (minutes, "M")) if amount)
+    time += f"{rest}{fraction}S" if rest or fraction or not (days or time) else ""
+    return f"P{f'{days}D' if days else ''}{f'T{time}' if time else ''}"
+
+
+def leaves(nodes: tuple[Node, ...], name: str) -> tuple[str, ...]:
+    """The atomic and final nodes below a node, in document order; the node itself when it is one."""
+    below = [node for node in nodes if node.parent == name and not node.kind.is_history]
+    return tuple(leaf for node in below for leaf in leaves(nodes, node.name)) or (name,)
+
+
+def outside(nodes: tuple[Node, ...], name: str) -> tuple[str, ...]:
+    """The nodes around a node, the innermost first."""
+    parents = {node.name: node.parent for node in nodes}
+    found: list[str] = []
+    here = parents.get(name)
+    while here is not None:
+        found.append(here)
+        here = parents[here]
+    return tuple(found)
