@@ -25,6 +25,7 @@ OrderFsmError
 ├── DirectAssignment      the programmer's: the state was assigned instead of sent an event
 ├── NotOpened             the programmer's: the order was never opened or adopted, or it was opened twice
 ├── UnsafeSettings        the operator's: the database would lose or garble what it has acknowledged
+├── LogError              the operator's: an event log that cannot be read
 └── NoCounterpart         the crosswalk knows no counterpart
 ```
 
@@ -52,6 +53,7 @@ __all__ = [
     "GuardRefused",
     "KeyReused",
     "LinkNeeded",
+    "LogError",
     "MissingGuard",
     "NoCounterpart",
     "NotEnabled",
@@ -351,6 +353,12 @@ class UnsafeSettings(OrderFsmError):
     """A database or a connection whose settings would lose or garble what was acknowledged; the message says what to change."""
 
     code = "unsafe-settings"
+
+
+class LogError(OrderFsmError):
+    """An event log that cannot be read, with the place and the remedy."""
+
+    code = "log-error"
 
 
 class NoCounterpart(OrderFsmError):
