@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .chart import START, Chart, ReasonRule
+from .errors import ChartError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from .chart import Category, Field, Guard, Timer, Transition
+    from .chart import Category, Field, Guard, State, Timer, Transition
 
-__all__ = ["Case", "Cell", "Choice", "Configuration", "Demand", "Node", "Step", "configuration"]
+__all__ = ["Case", "Cell", "Choice", "Configuration", "Demand", "Node", "Step", "configuration", "demand"]
 
 
 class Configuration(str):
@@ -142,3 +143,29 @@ def configuration(
     made.categories = tuple(c for leaf in leaves if (c := chart.category_of(leaf)))
     made.category = made.categories[0] if made.categories else None
     return made
+
+
+def demand(chart: Chart, taken: Sequence[Transition], entered: Sequence[str], payload: tuple[Field, ...]) -> Demand:
+    """What the transitions taken and the states entered ask for together; of reason rules the strictest counts.
+
+    Raises ChartError when no reason fits them all.
+    """
+    states = [chart.by_name[name] for name in entered]
+    parts: list[Transition | State] = [*taken, *states]
+    return Demand(
+        by=tuple(transition.by for transition in taken if transition.by),
+        reason=_strictest(chart, [part.reason for part in parts]),
+        links=tuple(dict.fromkeys(rel for part in parts for rel in part.links)),
+        payload=payload,
+    )
+
+
+def _strictest(chart: Chart, rules: list[ReasonRule]) -> ReasonRule:
+    modes = {rule.mode for rule in rules}
+    mode = next((m for m in ("required", "forbidden") if m in modes), "optional")
+    lists = [rule.codes for rule in rules if rule.codes]
+    allowed = tuple(code for code in lists[0] if all(code in other for other in lists)) if lists else ()
+    if modes >= {"required", "forbidden"} or (lists and not allowed):
+        told = " and ".join(dict.fromkeys(", ".join(rule.codes) or rule.mode for rule in rules if rule != ReasonRule()))
+        raise ChartError(f"{chart.name}: one step has reason rules that no reason fits: {told}; let them overlap")
+    return ReasonRule(mode, allowed)

@@ -1,7 +1,7 @@
 """The macrostep of SCXML over a chart: what one event does to a set of active states.
 
-This is a transcription of the algorithm in W3C SCXML, Appendix D, with the procedure names kept in the docstrings. It is
-slow and literal on purpose: the compiler in `table` runs it once per (configuration, event, answers) and nobody else runs
+This is a transcription of the algorithm in W3C SCXML, Appendix D, with the names of its procedures kept in comments.
+It is literal on purpose: the compiler in `table` runs it once per (configuration, event, answers) and nobody else runs
 it at all.
 
 Guards are put to an oracle. Whoever calls decides the answers; `Unanswered` stops the run at the first guard that has
@@ -67,14 +67,18 @@ class Run:
 
 def begin(chart: Chart, transition: Transition | None, oracle: Oracle) -> Run:
     """Enter the chart: by its initial states, or by one of its start transitions, and settle."""
-    macrostep = _Macrostep(chart, Run(set(), {}), oracle)
+    run = Run(set(), {}, transitions=[transition] if transition else [])
+    macrostep = _Macrostep(chart, run, oracle)
     start = transition or Transition(START, targets=chart.initial, effects=chart.initial_effects)
+    macrostep.execute(start.effects)
     macrostep.enter([start])
     macrostep.settle()
     return macrostep.run
 
 
-def proceed(chart: Chart, leaves: Iterable[str], memory: Mapping[str, tuple[str, ...]], event: str, oracle: Oracle) -> Run | None:
+def proceed(
+    chart: Chart, leaves: Iterable[str], memory: Mapping[str, tuple[str, ...]], event: str, oracle: Oracle
+) -> Run | None:
     """What `event` does in the configuration of these leaves and memory; None when it enables nothing."""
     active = {name for leaf in leaves for name in (leaf, *chart.ancestors[leaf])}
     macrostep = _Macrostep(chart, Run(active, dict(memory)), oracle)
@@ -95,16 +99,49 @@ def _bare(descriptor: str) -> str:
     return descriptor[:-2] if descriptor.endswith(".*") else descriptor
 
 
+class _Index:
+    """What every run asks about a chart, worked out once and kept with it."""
+
+    def __init__(self, chart: Chart) -> None:
+        self.chart = chart
+        self.leaves = {state.name for state in chart.states if state.kind in (Kind.ATOMIC, Kind.FINAL)}
+        self.histories: dict[str | None, list[State]] = {}
+        for state in chart.states:
+            if state.kind.is_history:
+                self.histories.setdefault(state.parent, []).append(state)
+        self._asked: dict[str | None, dict[str, list[Transition]]] = {}
+
+    @classmethod
+    def of(cls, chart: Chart) -> _Index:
+        kept = vars(chart)
+        if "_index" not in kept:
+            kept["_index"] = cls(chart)
+        index: _Index = kept["_index"]
+        return index
+
+    def asked(self, event: str | None) -> Mapping[str, Sequence[Transition]]:
+        """Source -> its transitions for an event (None: its eventless ones), in document order."""
+        if event not in self._asked:
+            found: dict[str, list[Transition]] = {}
+            for transition in self.chart.transitions:
+                if matches(transition.events, event) if event is not None else not transition.events:
+                    found.setdefault(transition.source, []).append(transition)
+            self._asked[event] = found
+        return self._asked[event]
+
+
 class _Macrostep:
     """One run of the interpreter; every method is a procedure of Appendix D."""
 
     def __init__(self, chart: Chart, run: Run, oracle: Oracle) -> None:
         self.chart = chart
+        self.index = _Index.of(chart)
         self.run = run
         self.oracle = oracle
         self.internal: deque[str] = deque()
         self.external: deque[str] = deque()
         self.microsteps = 0
+        self.domains: dict[int, str | None] = {}
 
     # --- mainEventLoop, from the first microstep on
 
@@ -128,30 +165,28 @@ class _Macrostep:
         for transition in enabled:
             self.execute(transition.effects)
         self.enter(enabled)
+        self.domains.clear()
 
     # --- selectTransitions, removeConflictingTransitions
 
     def select(self, event: str | None) -> list[Transition]:
         """The optimally enabled, conflict-free transitions for an event (None: the eventless ones)."""
+        asked = self.index.asked(event)
+        if asked.keys().isdisjoint(self.run.active):
+            return []
         enabled: dict[int, Transition] = {}
         for leaf in self.leaves():
-            transition = self.first_enabled(leaf, event)
+            transition = self.first_enabled(leaf, asked)
             if transition is not None:
                 enabled[id(transition)] = transition
         return self.without_conflicts(list(enabled.values()))
 
-    def first_enabled(self, leaf: str, event: str | None) -> Transition | None:
+    def first_enabled(self, leaf: str, asked: Mapping[str, Sequence[Transition]]) -> Transition | None:
         for name in (leaf, *self.chart.ancestors[leaf]):
-            for transition in self.chart.leading(name):
-                if self.asked_by(transition, event) and self.holds(transition):
+            for transition in asked.get(name, ()):
+                if self.holds(transition):
                     return transition
         return None
-
-    @staticmethod
-    def asked_by(transition: Transition, event: str | None) -> bool:
-        if event is None:
-            return not transition.events
-        return bool(transition.events) and matches(transition.events, event)
 
     def holds(self, transition: Transition) -> bool:
         if not transition.guards:
@@ -182,18 +217,35 @@ class _Macrostep:
         return out
 
     def domain(self, transition: Transition) -> str | None:
-        """The state inside which a transition with targets happens; None is the chart itself."""
+        """The state inside which a transition with targets happens; None is the chart itself.
+
+        Worked out once per microstep, before anything is left: leaving may change what history states remember.
+        """
+        if id(transition) not in self.domains:
+            self.domains[id(transition)] = self.find_domain(transition)
+        return self.domains[id(transition)]
+
+    def find_domain(self, transition: Transition) -> str | None:
         chart, source = self.chart, transition.source
         if source == START:
             return None
-        targets = self.effective_targets(transition.targets)
         compound = chart.by_name[source].kind is Kind.COMPOUND
-        if transition.internal and compound and all(chart.within(t, source) for t in targets):
+        if transition.internal and compound and all(self.leads_into(t, source) for t in transition.targets):
             return source
         for ancestor in chart.ancestors[source]:
-            if chart.by_name[ancestor].kind is Kind.COMPOUND and all(chart.within(t, ancestor) for t in targets):
+            compound = chart.by_name[ancestor].kind is Kind.COMPOUND
+            if compound and all(self.leads_into(t, ancestor) for t in transition.targets):
                 return ancestor
         return None
+
+    def leads_into(self, target: str, ancestor: str) -> bool:
+        """Whether all that a target stands for lies inside `ancestor`; memory is read only when that depends on it."""
+        state = self.chart.by_name[target]
+        if self.chart.within(target, ancestor):
+            return True
+        if not state.kind.is_history or not self.chart.within(ancestor, state.parent):
+            return False
+        return all(self.leads_into(name, ancestor) for name in self.recall(state))
 
     def effective_targets(self, targets: Iterable[str]) -> list[str]:
         out: dict[str, None] = {}
@@ -223,16 +275,13 @@ class _Macrostep:
             self.run.armed = [timer for timer in self.run.armed if timer.state != name]
 
     def remember(self, name: str) -> None:
-        for history in self._histories(name):
+        for history in self.index.histories.get(name, ()):
             if history.kind is Kind.DEEP:
                 kept = [leaf for leaf in self.leaves() if self.chart.within(leaf, name)]
             else:
                 kept = [child.name for child in self.chart.children[name] if child.name in self.run.active]
             self.run.memory[history.name] = tuple(kept)
             self.run.written.add(history.name)
-
-    def _histories(self, name: str) -> list[State]:
-        return [state for state in self.chart.states if state.kind.is_history and state.parent == name]
 
     # --- enterStates, computeEntrySet, addDescendantStatesToEnter, addAncestorStatesToEnter
 
@@ -261,10 +310,11 @@ class _Macrostep:
             self.run.ended = True
             return
         self.internal.append(f"done.state.{state.parent}")
-        grandparent = self.chart.by_name[state.parent].parent
-        if grandparent is not None and self.chart.by_name[grandparent].kind is Kind.PARALLEL:
-            if all(self.in_final_state(child) for child in self.chart.children[grandparent]):
-                self.internal.append(f"done.state.{grandparent}")
+        parallel = self.chart.by_name[state.parent].parent
+        if parallel is None or self.chart.by_name[parallel].kind is not Kind.PARALLEL:
+            return
+        if all(self.in_final_state(child) for child in self.chart.children[parallel]):
+            self.internal.append(f"done.state.{parallel}")
 
     def in_final_state(self, state: State) -> bool:
         children = self.chart.children.get(state.name, ())
@@ -287,9 +337,7 @@ class _Macrostep:
 
     def leaves(self) -> list[str]:
         """The active atomic and final states, in document order."""
-        by_name = self.chart.by_name
-        atomic = (name for name in self.run.active if by_name[name].kind in (Kind.ATOMIC, Kind.FINAL))
-        return sorted(atomic, key=self.chart.order.__getitem__)
+        return sorted(self.run.active & self.index.leaves, key=self.chart.order.__getitem__)
 
 
 class _Entry:
@@ -334,7 +382,7 @@ class _Entry:
             self.upwards(name, ancestor)
 
     def upwards(self, name: str, ancestor: str | None) -> None:
-        """Add the proper ancestors of `name` up to, and without, `ancestor`, and the missing regions of parallel ones."""
+        """Add the ancestors of `name` up to, and without, `ancestor`, and the missing regions of parallel ones."""
         for above in self.chart.ancestors[name]:
             if above == ancestor:
                 return

@@ -1,0 +1,251 @@
+"""Which configurations a chart can come to: every event is tried in every configuration that is found.
+
+Where a guard is asked, both answers are followed, so that the outcome of an event is a decision tree.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from .chart import START, Chart, Guard, Kind, Transition
+from .errors import UnsoundChart
+from .interpret import Endless, Run, Unanswered, begin, proceed
+from .structure import verify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from .chart import Effect
+    from .interpret import Oracle
+
+__all__ = ["OPEN", "Exploration", "Fork", "Found", "Raw", "Tree", "explore", "found_in"]
+
+OPEN = "open"
+"""The event that begins an order by the chart's initial states."""
+
+Memory = tuple[tuple[str, tuple[str, ...]], ...]
+
+Raw = tuple[tuple[str, ...], Memory]
+"""Leaves and memory as found, before dead memory is forgotten."""
+
+
+class Found(NamedTuple):
+    """A run, and the raw configuration that it leads to."""
+
+    run: Run
+    raw: Raw
+
+
+class Fork(NamedTuple):
+    """A guard without an answer, and what is found for either."""
+
+    guard: Guard
+    active: frozenset[str]
+    yes: Tree
+    no: Tree
+
+
+Tree: TypeAlias = Found | Fork | None
+
+
+class Exploration:
+    """The raw configurations of a chart, breadth first, with what each event does in them.
+
+    `starts[event]` and `rows[raw][event]` are trees; `endless[raw]` holds the events whose steps never come to rest.
+    Raises what `compile` raises.
+    """
+
+    def __init__(self, chart: Chart, limit: int) -> None:
+        verify(chart)
+        self.chart = chart
+        self._limit = limit
+        self.alphabet = alphabet(chart)
+        self._leaves = {state.name for state in chart.states if state.kind in (Kind.ATOMIC, Kind.FINAL)}
+        self._rewritten = _rewritten(chart)
+        self.starts: dict[str, Tree] = {}
+        self.rows: dict[Raw, dict[str, Tree]] = {}
+        self.endless: dict[Raw, list[str]] = {}
+        self._waiting: deque[Raw] = deque()
+        self._explore_starts()
+        while self._waiting:
+            self._explore_row(self._waiting.popleft())
+
+    def _explore_starts(self) -> None:
+        openings: dict[str, list[Transition]] = {OPEN: []}
+        for transition in self.chart.leading(START):
+            for event in transition.events or (OPEN,):
+                openings.setdefault(event, []).append(transition)
+        for event, ways in openings.items():
+            try:
+                self.starts[event] = self._explore(partial(_begin, self.chart, ways))
+            except Endless as endless:
+                raise UnsoundChart(self._never_rests(endless)) from None
+
+    def _explore_row(self, raw: Raw) -> None:
+        leaves, memory = raw
+        if any(self.chart.by_name[leaf].kind is Kind.FINAL and not self.chart.ancestors[leaf] for leaf in leaves):
+            return
+        remembered = dict(memory)
+        for event in self.alphabet:
+            try:
+                tree = self._explore(partial(proceed, self.chart, leaves, remembered, event))
+            except Endless as endless:
+                if self.chart.endless == "refused":
+                    raise UnsoundChart(self._never_rests(endless)) from None
+                self.endless.setdefault(raw, []).append(event)
+                continue
+            if tree is not None:
+                self.rows[raw][event] = tree
+
+    def _explore(self, run: Callable[[Oracle], Run | None]) -> Tree:
+        """Run with both answers to every guard; every configuration that comes out is put on the list."""
+        tree = explore(lambda oracle: self._found(run(oracle)))
+        for leaf in found_in(tree):
+            self._add(leaf.raw)
+        return tree
+
+    def _found(self, run: Run | None) -> Found | None:
+        if run is None:
+            return None
+        self._refuse_excluding(run)
+        leaves = tuple(sorted(run.active & self._leaves, key=self.chart.order.__getitem__))
+        memory = (pair for pair in run.memory.items() if self._rewritten.get(pair[0]) not in run.active)
+        return Found(run, (leaves, tuple(sorted(memory))))
+
+    def _add(self, raw: Raw) -> None:
+        if raw in self.rows:
+            return
+        self.rows[raw] = {}
+        self._waiting.append(raw)
+        if len(self.rows) > self._limit:
+            raise UnsoundChart(self._too_large())
+
+    # --- what is refused
+
+    def _refuse_excluding(self, run: Run) -> None:
+        """Raise UnsoundChart when two children of a compound state, or of the chart, are active."""
+        chart = self.chart
+        for name in (None, *run.active):
+            if name is None or chart.by_name[name].kind is Kind.COMPOUND:
+                active = [child.name for child in chart.children[name] if child.name in run.active]
+                if len(active) > 1:
+                    taken = ", ".join(_arrow(transition) for transition in run.transitions) or "the start"
+                    raise UnsoundChart(
+                        f"{chart.name}: {' and '.join(active)} would be active together, by {taken}; "
+                        "name one of them, or put them into a parallel state"
+                    )
+
+    def _never_rests(self, endless: Endless) -> str:
+        arrows = ", ".join(_arrow(transition) for transition in endless.transitions)
+        return f"{self.chart.name}: a step never comes to rest; these transitions go round: {arrows}; break the circle"
+
+    def _too_large(self) -> str:
+        regions = ", ".join(
+            f"{state.name} ({' x '.join(child.name for child in self.chart.children[state.name])})"
+            for state in self.chart.states
+            if state.kind is Kind.PARALLEL
+        )
+        blame = f"the regions of {regions} multiply" if regions else "history states remember too much"
+        return (
+            f"{self.chart.name} has more than {self._limit} configurations: {blame}; split the chart or drop a region"
+        )
+
+
+def _arrow(transition: Transition) -> str:
+    event = f" on {transition.event}" if transition.events else ""
+    return f"{transition.source} -> {' '.join(transition.targets) or transition.source}{event}"
+
+
+def _begin(chart: Chart, ways: list[Transition], oracle: Oracle) -> Run | None:
+    """By the first start transition whose guards hold; by the chart's initial states when there are none."""
+    if not ways:
+        return begin(chart, None, oracle)
+    for way in ways:
+        if all(oracle(guard, frozenset()) for guard in way.guards):
+            return begin(chart, way, oracle)
+    return None
+
+
+def explore(run: Callable[[Oracle], Found | None]) -> Tree:
+    """The decision tree of a run: the first unanswered guard is answered both ways, true first."""
+
+    def build(answers: dict[tuple[str, frozenset[str]], bool]) -> Tree:
+        try:
+            return run(lambda guard, active: _answer(guard, active, answers))
+        except Unanswered as asked:
+            key = _question(asked.guard, asked.active)
+            return Fork(asked.guard, asked.active, build({**answers, key: True}), build({**answers, key: False}))
+
+    return build({})
+
+
+def _answer(guard: Guard, active: frozenset[str], answers: Mapping[tuple[str, frozenset[str]], bool]) -> bool:
+    known = None if guard.expression is None else guard.expression.decide(active)
+    if known is None:
+        known = answers.get(_question(guard, active))
+    if known is None:
+        raise Unanswered(guard, active)
+    return known
+
+
+def _question(guard: Guard, active: frozenset[str]) -> tuple[str, frozenset[str]]:
+    """A guard is asked once per macrostep, unless states that it looks at changed in between."""
+    watched = frozenset() if guard.expression is None else active & guard.expression.states
+    return guard.text, watched
+
+
+def found_in(tree: Tree) -> Iterator[Found]:
+    """What is found at the ends of a tree, in the order in which the answers are tried."""
+    if isinstance(tree, Found):
+        yield tree
+    elif tree is not None:
+        yield from found_in(tree.yes)
+        yield from found_in(tree.no)
+
+
+def alphabet(chart: Chart) -> tuple[str, ...]:
+    """Every event that can be sent, in document order; `*` stands for any other when a transition matches any."""
+    names: dict[str, None] = dict.fromkeys(event.name for event in chart.events)
+    for transition in chart.transitions:
+        if transition.source != START:
+            names |= dict.fromkeys(event.removesuffix(".*") for event in transition.events)
+    names |= dict.fromkeys(timer.event for state in chart.states for timer in state.after)
+    names |= dict.fromkeys(effect.name for effect in _effects(chart) if effect.kind in ("raise", "send"))
+    internal = {event.name for event in chart.events if event.internal}
+    return tuple(name for name in names if not name.startswith("done.state.") and name not in internal)
+
+
+def _effects(chart: Chart) -> Iterator[Effect]:
+    yield from chart.initial_effects
+    for state in chart.states:
+        yield from (*state.on_entry, *state.on_exit, *state.initial_effects)
+    for transition in chart.transitions:
+        yield from transition.effects
+
+
+def _rewritten(chart: Chart) -> dict[str, str]:
+    """History state -> its parent, where no transition from within the parent leads back to the history state.
+
+    While the parent is active, such a memory is written anew before anything can read it.
+    """
+    found = {state.name: state.parent for state in chart.states if state.kind.is_history and state.parent is not None}
+    for transition in chart.transitions:
+        for name in _histories(chart, transition.targets):
+            parent = chart.by_name[name].parent
+            if parent is not None and transition.source != START and parent in _upwards(chart, transition.source):
+                found.pop(name, None)
+    return found
+
+
+def _upwards(chart: Chart, name: str) -> tuple[str, ...]:
+    return name, *chart.ancestors[name]
+
+
+def _histories(chart: Chart, targets: tuple[str, ...]) -> Iterator[str]:
+    """The history states among the targets, and among the defaults of those."""
+    for target in targets:
+        if chart.by_name[target].kind.is_history:
+            yield target
+            yield from _histories(chart, chart.by_name[target].initial)
