@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from .document import read
 from .errors import DocumentError, UnknownChart
+from .nodes import SIZE_LIMIT
 
 if TYPE_CHECKING:
     from .chart import Chart
@@ -27,20 +28,12 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*/[A-Za-z][A-Za-z0-9_-]*")
 def load(name_or_path: str | os.PathLike[str], *, profile: str = "full") -> Chart:
     """The chart of that name in the catalogue, e.g. `stat/order`, or in the file at that path, e.g. `./shop.yaml`.
 
-    A name of the catalogue goes before a path; a path ends in .yaml or .yml. The file is read each time, and parsed only
-    when its text is new: the same text gives the same Chart, which carries its compiled table. Raises UnknownChart,
-    DocumentError.
+    A name of the catalogue goes before a path; a path ends in .yaml or .yml. The file is read each time, and parsed
+    only when its text is new: the same text gives the same Chart, which carries its compiled table. Raises
+    UnknownChart, DocumentError.
     """
     path = _path(os.fspath(name_or_path))
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise DocumentError(
-            f"byte {error.start} is not UTF-8", filename=str(path), remedy="save the file as UTF-8"
-        ) from None
-    except OSError as error:
-        raise UnknownChart(f"{path} cannot be read: {error.strerror}") from None
-    return _read(text, str(path), profile)
+    return _read(_text(path), str(path), profile)
 
 
 def names() -> tuple[str, ...]:
@@ -71,7 +64,26 @@ def _remedy(wanted: str) -> str:
     known = names()
     close = get_close_matches(wanted, known, n=1, cutoff=0.5)
     meant = f"did you mean {close[0]}? " if close else ""
-    return f"{meant}The catalogue has {', '.join(known)}; a path ends in .yaml"
+    return f"{meant}the catalogue has {', '.join(known)}, and a path ends in .yaml"
+
+
+def _text(path: Path) -> str:
+    """What the file says, as far as a document may go."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(SIZE_LIMIT + 1)
+        if len(content) > SIZE_LIMIT:
+            raise DocumentError(f"more than {SIZE_LIMIT} bytes", filename=str(path), remedy="split the chart")
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
+        message = f"the byte 0x{content[error.start]:02x} is not UTF-8"
+        raise DocumentError(
+            message, filename=str(path), line=line, column=column, remedy="save the file as UTF-8"
+        ) from None
+    except OSError as error:
+        raise UnknownChart(f"{path} cannot be read: {error.strerror}") from None
 
 
 @lru_cache(maxsize=CACHED)

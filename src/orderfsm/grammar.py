@@ -47,7 +47,7 @@ NAME = Text("a name", rf"^{_NAME}(?!\n)$", _REMEDY, ("string", "boolean"))
 CHART_NAME = Text(
     "a chart's name", rf"^{_NAME}/{_NAME}(?!\n)$", "write vocabulary/subject, e.g. shop/order", ("string",)
 )
-VERSION = Text("a version", ONE_LINE, remedy='write it in quotes: version: "1"', types=("string",))
+VERSION = Text("a version", ONE_LINE, types=("string",))
 SOURCE = Text(
     "an arrow's source", rf"^(?:{_NAME}|\[\*\])(?!\n)$", 'name a state, or "[*]" in quotes', ("string", "boolean")
 )
@@ -273,7 +273,11 @@ ROLLUP = Keys(
                         "a rule", {"otherwise": Key(Flag(), "when no other rule holds", required=True), **_RULE_ENDS}
                     ),
                     absent=Keys(
-                        "a rule", {"when": Key(EXPRESSION, "what the items look like", required=True), **_RULE_ENDS}
+                        "a rule",
+                        {
+                            "when": Key(EXPRESSION, "what the items look like; or `otherwise: true`", required=True),
+                            **_RULE_ENDS,
+                        },
                     ),
                 )
             ),

@@ -130,7 +130,7 @@ class Hierarchy:
         """One state."""
         fields = seat.fields
         self.check_structure(name, seat)
-        inside = seat.parent if seat.kind.is_history else name
+        inside = {Kind.COMPOUND: name, Kind.SHALLOW: seat.parent, Kind.DEEP: seat.parent}.get(seat.kind)
         return State(
             name,
             kind=seat.kind,

@@ -40,7 +40,7 @@ __all__ = [
 
 SIZE_LIMIT = 256 * 1024
 DEPTH_LIMIT = 32
-NODE_LIMIT = 20_000
+NODE_LIMIT = 15_000
 ERROR_LIMIT = 20
 
 _FORBIDDEN = re.compile(
@@ -152,9 +152,9 @@ def fields_of(node: Node | None) -> dict[str, Node]:
 
 def remedy_for(word: str, known: Collection[str]) -> str:
     """What to type instead of an unknown word: the closest known ones, else all of them when they are few."""
-    close = get_close_matches(word[:100], known, n=2, cutoff=0.6) if len(known) <= 1_000 else []
+    close = get_close_matches(word[:100], known, n=1, cutoff=0.6) if len(known) <= 1_000 else []
     if close:
-        return f"did you mean {' or '.join(close)}?"
+        return f"did you mean {close[0]}?"
     return f"known here: {', '.join(known)}" if 0 < len(known) <= 24 else ""
 
 
@@ -167,7 +167,7 @@ def shown(text: str) -> str:
 def seen(node: Node) -> str:
     """What stands here, in the words of an error message."""
     if isinstance(node, ScalarNode):
-        return "nothing" if node.is_nothing else shown(node.text)
+        return "nothing" if node.is_nothing else shown(node.text) if node.text.strip() else "an empty text"
     return "a list" if isinstance(node, ListNode) else "a mapping"
 
 
@@ -207,13 +207,12 @@ def compose(text: str, *, filename: str = "<text>") -> Node:
     """The one document of a YAML 1.2 text as nodes.
 
     Raises DocumentError for YAML that does not parse, for duplicate keys, keys that are no text, anchors, aliases,
-    tags, merge keys, control characters, a second document, and for more than 256 kB, 32 levels or 20,000 nodes.
+    tags, merge keys, control characters, a second document, and for more than 256 kB, 32 levels or 15,000 nodes.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     report = Report(filename)
-    text = text.removeprefix("\ufeff")
     _measure(text, report)
     composer = _Composer(report)
     try:
@@ -226,7 +225,13 @@ def compose(text: str, *, filename: str = "<text>") -> Node:
             _position(mark) if mark else Position(1, 1),
             *_explained(error.problem or error.context or "", text, mark),
         )
-    except (YAMLError, ValueError, IndexError, AssertionError) as error:  # what the parser lets slip on odd input
+    except (
+        YAMLError,
+        ValueError,
+        ArithmeticError,
+        LookupError,
+        AssertionError,
+    ) as error:  # what the parser lets slip on odd input
         _refuse(report, Position(1, 1), f"this is not YAML: {shown(str(error))}")
     if composer.root is None:
         return _refuse(report, Position(1, 1), "the document is empty", "begin with `chart: vocabulary/subject`")
@@ -309,8 +314,8 @@ class _Composer:
         _refuse(
             self.report,
             where,
-            f"the alias *{event.anchor} refers to an anchor",
-            "write it out; charts repeat themselves",
+            f"the alias {shown('*' + event.anchor)} is not allowed in a chart",
+            "write it out",
         )
 
     def scalar(self, event: Any) -> None:
@@ -394,7 +399,7 @@ class _Composer:
             _refuse(
                 self.report,
                 where,
-                f"the anchor &{event.anchor} is not allowed in a chart",
+                f"the anchor {shown('&' + event.anchor)} is not allowed in a chart",
                 "write it out where it is needed",
             )
         if event.tag is not None:

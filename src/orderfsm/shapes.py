@@ -36,7 +36,7 @@ __all__ = [
     "Texts",
 ]
 
-ONE_LINE = r"^[^\r\n]+(?!\n)$"
+ONE_LINE = r"^(?=[^\r\n]*\S)[^\r\n]+(?!\n)$"
 ANY_LINES = r"\S"
 
 
@@ -77,12 +77,14 @@ class Text(Shape):
     types: tuple[str, ...] = ("string", "number", "boolean")
 
     def check(self, node: Node, report: Report) -> None:
-        if not isinstance(node, ScalarNode) or node.is_nothing:
-            self.differs(node, report, self.remedy)
+        if not isinstance(node, ScalarNode):
+            self.differs(node, report)
+        elif not node.text.strip() or node.is_nothing:
+            self.differs(node, report, "write one, or leave the key out")
         elif self.types == ("string",) and not isinstance(node.value, str):
-            report.add(node, f"{seen(node)} is not a text in YAML", self.remedy)
+            report.add(node, f"{seen(node)} is not a text in YAML", f'write "{node.text}" with the quotes')
         elif not re.search(self.pattern, node.text):
-            report.add(node, f"{seen(node) if node.text else 'an empty text'} is not {self.noun}", self.remedy)
+            report.add(node, f"{seen(node)} is not {self.noun}", self.remedy)
 
     def content(self, node: Node) -> str:
         assert isinstance(node, ScalarNode)  # noqa: S101  checked
@@ -328,11 +330,11 @@ class Keys(Shape):
         if self.empty and _kind(node) == "nothing":
             return
         if not isinstance(node, MappingNode):
-            self.differs(node, report, f"its keys are {', '.join(self.keys)}")
+            self.differs(node, report, f"its keys are {', '.join(self.keys)}" if len(self.keys) < 12 else "")
             return
         for name, key in self.keys.items():
             if key.required and name not in node.entries:
-                report.add(node, f"{self.noun} needs the key `{name}`", f"{name}: {key.about}")
+                report.add(node, f"{self.noun} needs the key `{name}`", key.about)
         for written, value in node:
             known = self.keys.get(written.text)
             if known is None:
