@@ -1,0 +1,19 @@
+"""The command line: `orderfsm charts | show | check | trace | explain | draw | conform | demo | history | schema`."""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command of `sys.argv` and exit: 0 fine, 1 findings or refused, 2 wrong usage."""
+    try:
+        from .app import app
+    except ModuleNotFoundError as missing:
+        if missing.name not in ("typer", "rich"):
+            raise
+        sys.stderr.write(f'orderfsm: the command line needs {missing.name}; type: pip install "orderfsm[cli]"\n')
+        sys.exit(2)
+    app(prog_name="orderfsm")

@@ -1,0 +1,297 @@
+"""The commands with their arguments and options. Whatever they need is imported when they run."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orderfsm._version import __version__
+
+from .answer import Answer, give
+
+__all__ = ["app", "command"]
+
+
+class Profile(StrEnum):
+    """Which arrows count."""
+
+    STRICT = "strict"
+    FULL = "full"
+
+
+class Report(StrEnum):
+    """How findings are told."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+
+
+class Drawing(StrEnum):
+    """What a chart is drawn as."""
+
+    MERMAID = "mermaid"
+    TABLE = "table"
+
+
+class Repeats(StrEnum):
+    """What a code after the same code is."""
+
+    FOLD = "fold"
+    STEP = "step"
+
+
+app = typer.Typer(
+    help="Order status vocabularies as state charts: look at them, check them, ask them.",
+    epilog="Exit codes: 0 fine, 1 findings or refused, 2 wrong usage.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+ChartName = Annotated[
+    str, typer.Argument(metavar="CHART", help="A name of the catalogue (see `charts`) or a YAML file.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+WhichProfile = Annotated[
+    Profile, typer.Option("--profile", help="strict: stated and documented arrows only; full: the inferred ones too.")
+]
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - a callback of Typer
+    if wanted:
+        sys.stdout.write(f"orderfsm {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def charts(*, profile: WhichProfile = Profile.FULL, json: AsJson = False) -> None:
+    """List the charts of the catalogue.
+
+    Name, version, title, how many states and arrows, and the content hash.
+    """
+
+    def answer() -> Answer:
+        from .charts import charts
+
+        return charts(profile)
+
+    give(answer, as_json=json)
+
+
+@app.command()
+def show(chart: ChartName, *, profile: WhichProfile = Profile.FULL, json: AsJson = False) -> None:
+    """Show what a chart says.
+
+    Its states, its arrows with basis and source, and which events are allowed where.
+    """
+
+    def answer() -> Answer:
+        from .charts import show
+
+        return show(chart, profile)
+
+    give(answer, as_json=json)
+
+
+@app.command()
+def draw(
+    chart: ChartName,
+    *,
+    format: Annotated[Drawing, typer.Option("--format", help="Mermaid, or tables in Markdown.")] = Drawing.MERMAID,
+    at: Annotated[str | None, typer.Option("--at", metavar="CONFIGURATION", help="Highlight it.")] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Events only: no guards, timers and basis.")] = False,
+    profile: WhichProfile = Profile.FULL,
+    json: AsJson = False,
+) -> None:
+    """Draw a chart as a diagram or as tables."""
+
+    def answer() -> Answer:
+        from .charts import draw
+
+        return draw(chart, profile, format, at=at, detail="plain" if plain else "full")
+
+    give(answer, as_json=json)
+
+
+@app.command()
+def schema(*, json: AsJson = False) -> None:
+    """Print the JSON Schema of chart files."""
+
+    def answer() -> Answer:
+        from .charts import schema
+
+        return schema()
+
+    give(answer, as_json=json)
+
+
+@app.command()
+def check(
+    charts: Annotated[
+        list[str] | None, typer.Argument(metavar="[CHART]...", help="Names or YAML files; none: the whole catalogue.")
+    ] = None,
+    *,
+    format: Annotated[Report, typer.Option("--format", help="Text, JSON or SARIF 2.1.0.")] = Report.TEXT,
+    profile: WhichProfile = Profile.FULL,
+    json: AsJson = False,
+) -> None:
+    """Check charts.
+
+    Findings come with their place, a shortest witness and a remedy. Exits with 1 when one of them is an error.
+    """
+
+    def answer() -> Answer:
+        from .questions import check
+
+        return check(charts or (), profile, format)
+
+    give(answer, as_json=json or format is Report.JSON)
+
+
+@app.command()
+def trace(
+    chart: ChartName,
+    codes: Annotated[list[str], typer.Argument(metavar="CODE...", help="Status codes, the first one first.")],
+    *,
+    profile: WhichProfile = Profile.FULL,
+    json: AsJson = False,
+) -> None:
+    """Follow status codes.
+
+    Prints a legal life that shows these codes one after the other, or the first code that no legal life shows.
+    """
+
+    def answer() -> Answer:
+        from .questions import trace
+
+        return trace(chart, profile, codes)
+
+    give(answer, as_json=json)
+
+
+@app.command()
+def explain(
+    chart: ChartName,
+    configuration: Annotated[str, typer.Argument(help="Where the order is: a configuration, a state or a code.")],
+    event: Annotated[str | None, typer.Argument(help="What is asked; left out: everything that is possible.")] = None,
+    *,
+    to: Annotated[str | None, typer.Option("--to", metavar="STATE", help="The shortest way there.")] = None,
+    actor: Annotated[str | None, typer.Option("--actor", help="Who asks.")] = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="The reason's code.")] = None,
+    link: Annotated[list[str] | None, typer.Option("--link", metavar="REL", help="A link that comes along.")] = None,
+    payload: Annotated[str | None, typer.Option("--payload", metavar="JSON", help="The event's payload.")] = None,
+    facts: Annotated[
+        str | None, typer.Option("--facts", metavar="JSON", help="What guards read: order, items, history.")
+    ] = None,
+    now: Annotated[str | None, typer.Option("--now", metavar="TIMESTAMP", help="When it is asked.")] = None,
+    profile: WhichProfile = Profile.FULL,
+    json: AsJson = False,
+) -> None:
+    """Explain what may happen.
+
+    What is enabled in a configuration and what it takes; why an event is refused; the shortest way to a wanted state.
+    """
+
+    def answer() -> Answer:
+        from .questions import Asked, explain
+
+        asked = Asked(event, actor, reason, tuple(link or ()), payload, facts, now)
+        return explain(chart, profile, configuration, asked, to=to)
+
+    give(answer, as_json=json)
+
+
+@app.command()
+def conform(
+    log: Annotated[Path, typer.Argument(help="An event log: .xes or .csv, either also with .gz.")],
+    *,
+    chart: Annotated[str, typer.Option("--chart", help="A name of the catalogue or a YAML file.")],
+    status: Annotated[
+        list[str] | None,
+        typer.Option("--status", metavar="NAME", help="A part of the code; several join with `/`."),
+    ] = None,
+    case: Annotated[
+        str, typer.Option("--case", help="The column of a CSV that tells the orders apart.")
+    ] = "case:concept:name",
+    repeats: Annotated[
+        Repeats, typer.Option("--repeats", help="A code twice in a row: once, or a step.")
+    ] = Repeats.FOLD,
+    most: Annotated[int, typer.Option("--most", min=0, help="How many broken pairs are told.")] = 10,
+    profile: WhichProfile = Profile.FULL,
+    json: AsJson = False,
+) -> None:
+    """Hold an event log against a chart.
+
+    How many of its histories are legal, and which pairs of codes break the others. Exits with 1 when some are not.
+    """
+
+    def answer() -> Answer:
+        from .records import conform
+
+        return conform(log, chart, profile, status=tuple(status or ()), case=case, repeats=repeats, most=most)
+
+    give(answer, as_json=json)
+
+
+@app.command()
+def history(
+    order: Annotated[
+        str, typer.Argument(metavar="ORDER", help="The id or the reference of an order in the ready-made tables.")
+    ],
+    *,
+    database: Annotated[str, typer.Option("--database", metavar="URL", help="A SQLAlchemy URL.")],
+    json: AsJson = False,
+) -> None:
+    """Print the history of a stored order.
+
+    Where it is now, and every status that it had, with time, reason and links.
+    """
+
+    def answer() -> Answer:
+        from .records import history
+
+        return history(database, order)
+
+    give(answer, as_json=json)
+
+
+@app.command()
+def demo(
+    *,
+    database: Annotated[
+        str | None,
+        typer.Option("--database", metavar="URL", help="Where to; left out: an SQLite that is removed."),
+    ] = None,
+    logs: Annotated[Path | None, typer.Option("--logs", help="The folder of real event logs.")] = None,
+    json: AsJson = False,
+) -> None:
+    """See the five vocabularies at work.
+
+    Lives, refusals with their explanations, histories; then a real event log, when there is one.
+    """
+
+    def answer() -> Answer:
+        from .records import demo
+
+        return demo(database, logs)
+
+    give(answer, as_json=json)
+
+
+def command() -> Any:
+    """The commands as a group of the library below Typer: `commands` by name, each with `help` and `params`."""
+    return typer.main.get_command(app)

@@ -1,0 +1,180 @@
+"""Answers about what has happened: an event log, a stored history, the demo."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orderfsm.conformance import STATUS, read_log
+from orderfsm.conformance import conform as judge
+
+from .answer import Answer, Grid, Heading, Misused, Verbatim
+from .charts import open_chart
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import URL, Engine
+
+    from orderfsm.sqlmodel import Order
+
+    from .answer import Block
+
+__all__ = ["conform", "demo", "history"]
+
+
+# --- logs
+
+
+def conform(
+    log: Path, chart: str, profile: str, *, status: tuple[str, ...], case: str, repeats: str, most: int
+) -> Answer:
+    """How the histories of a log fare against a chart; 1 when some are not legal."""
+    against = open_chart(chart, profile)
+    found = judge(against, read_log(log, status=status or STATUS, case=case), repeats=repeats)
+    data = {"log": log.name, "chart": against.name, "profile": against.profile} | found.as_dict(most=most)
+    return Answer(data, list(_log(data)), int(found.legal < found.histories))
+
+
+def _log(data: dict[str, Any]) -> Iterator[Block]:
+    share = f"{data['share']:.1%}"
+    yield f"{data['legal']} of {data['histories']} histories ({share}) are legal by {data['chart']}"
+    yield f"{data['codes']} codes, {data['repeats']} repeats, {data['variants']} different sequences"
+    if data["unknown_codes"]:
+        told = (f"{code} ({count})" for code, count in data["unknown_codes"].items())
+        yield f"codes that the chart lacks: {', '.join(told)}"
+    if data["most_frequent"]:
+        rows = [[str(p["count"]), p["before"] or "the start", p["code"], p["example"]] for p in data["most_frequent"]]
+        yield f"{data['broken_pairs']} pairs of codes that no legal life shows, the most frequent first:"
+        yield Grid(("count", "from", "to", "for example"), rows)
+
+
+# --- stored histories
+
+
+def history(database: str, wanted: str) -> Answer:
+    """The history of an order in the ready-made tables, in the shape of STAT's order status."""
+    from sqlalchemy.exc import SQLAlchemyError
+    from sqlmodel import Session
+
+    from orderfsm.demo.statuses import statuses
+    from orderfsm.sqlmodel import Order, OrderHistory, SqlStore
+
+    engine = _engine(database)
+    try:
+        with Session(engine) as session:
+            order = _order(session, wanted)
+            entries = SqlStore(Order, OrderHistory).entries(session, order)
+    except SQLAlchemyError as error:
+        raise Misused(f"{_shown(engine.url)}: {_first_line(error)}; does it have the ready-made tables?") from None
+    finally:
+        engine.dispose()
+    if not entries:
+        raise Misused(f"order {wanted} was never opened: it has no history")
+    data = statuses(entries)
+    return Answer(data, [Verbatim(json.dumps(data, indent=2))])
+
+
+def _engine(database: str) -> Engine:
+    """An engine that only reads. Raises Misused for a URL that leads nowhere."""
+    from sqlalchemy import create_engine, make_url
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+    try:
+        url = make_url(database)
+        engine = create_engine(url)
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise Misused(f"--database: {_first_line(error)}; write for example sqlite:///orders.db") from None
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        raise Misused(f"--database: there is no file {url.database}")
+    return engine
+
+
+def _shown(url: URL) -> str:
+    return url.render_as_string(hide_password=True)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+def _order(session: Any, wanted: str) -> Order:
+    """The order with that id, else the only one with that reference."""
+    from sqlmodel import select
+
+    from orderfsm.sqlmodel import Order
+
+    found = session.get(Order, int(wanted)) if wanted.isdecimal() and wanted.isascii() else None
+    if found is None:
+        several = session.exec(select(Order).where(Order.reference == wanted).limit(2)).all()
+        found = several[0] if len(several) == 1 else None
+        if len(several) > 1:
+            raise Misused(f"several orders have the reference {wanted}; say the id")
+    if found is None:
+        raise Misused(f"there is no order with the id or reference {wanted}")
+    return found  # type: ignore[no-any-return]
+
+
+# --- the demo
+
+
+def demo(database: str | None, logs: Path | None) -> Answer:
+    """The five vocabularies at work, and a real event log."""
+    from orderfsm.demo import run
+
+    account = run(database, logs)
+    return Answer(account, list(_demo(account)))
+
+
+def _demo(account: dict[str, Any]) -> Iterator[Block]:
+    for vocabulary in account["vocabularies"]:
+        yield Heading(f"{vocabulary['chart']} {vocabulary['version']}: {vocabulary['title']}")
+        yield vocabulary["says"]
+        for life in vocabulary["lives"]:
+            yield ""
+            yield from _life(life)
+        yield ""
+    yield Heading("A real event log")
+    yield from _real_log(account["log"])
+
+
+def _life(life: dict[str, Any]) -> Iterator[Block]:
+    yield f"* {life['title']}: {' -> '.join(life['codes'])}"
+    for item in life["items"]:
+        yield f"    item {item['item']}: {' -> '.join(item['codes'])}"
+    for refusal in life["refusals"]:
+        yield from _refusal(refusal)
+    if life["shown"]:
+        yield "    its history:"
+        yield Verbatim(_indented(_document(life["status"]), "    "))
+
+
+def _refusal(refusal: dict[str, Any]) -> Iterator[Block]:
+    item = f" of item {refusal['item']}" if "item" in refusal else ""
+    said = (
+        f"    refused ({refusal['refused']}): {refusal['event']}{item} by {refusal['actor'].strip()} in {refusal['in']}"
+    )
+    yield f"{said} at {refusal['at']}"
+    yield from (f"        {blocker['message']}" for blocker in refusal["blockers"])
+    if "wanted" in refusal:
+        way = refusal["way_there"]
+        yield f"        {'no way leads' if way is None else ', '.join(way) + ' leads'} to {refusal['wanted']}"
+
+
+def _document(status: dict[str, Any]) -> str:
+    """The status document with one line per entry."""
+    history = ",\n".join(f"    {json.dumps(entry)}" for entry in status["history"])
+    return f'{{\n  "current": {json.dumps(status["current"])},\n  "history": [\n{history}\n  ]\n}}'
+
+
+def _indented(text: str, by: str) -> str:
+    return "\n".join(by + line for line in text.splitlines())
+
+
+def _real_log(log: dict[str, Any]) -> Iterator[Block]:
+    if not log["read"]:
+        yield f"not read: {log['because']}"
+        return
+    yield f"{log['log']}, against {log['chart']}, whose arrows are all {' or '.join(log['basis'])} from the words"
+    yield from _log(log)
