@@ -12,7 +12,7 @@ DEV := .venv/.dev-$(HERE)
 BENCH := .venv/.bench-$(HERE)
 EDITABLE := $(PIP) --no-deps --no-build-isolation --editable .
 
-.PHONY: help demo install test lint types layers unit bench soak fix lock clean
+.PHONY: help demo install test lint types layers unit bench soak fix docs lock clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -47,6 +47,9 @@ soak: $(DEV) ## every property test, for long
 fix: $(DEV) ## what ruff can mend by itself
 	$(BIN)/python -m ruff check --fix .
 	$(BIN)/python -m ruff format .
+
+docs: $(DEV) ## write the generated pages anew: charts, command line, the README's picture
+	$(BIN)/python -m orderfsm.docs
 
 lock: ## pin requirements/*.txt anew (needs uv)
 	for set in dev demo bench; do \

@@ -115,4 +115,6 @@ def _print_grid(console: Console, grid: Grid) -> None:
         table.add_column(Text(grid.head[place]), overflow="fold")
     for row in grid.rows:
         table.add_row(*(Text(printable(row[place])) for place in kept))
-    console.print(table)
+    with console.capture() as captured:
+        console.print(table)
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))

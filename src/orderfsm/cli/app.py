@@ -59,7 +59,12 @@ ChartName = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 WhichProfile = Annotated[
-    Profile, typer.Option("--profile", help="strict: stated and documented arrows only; full: the inferred ones too.")
+    Profile,
+    typer.Option(
+        "--profile",
+        metavar="strict|full",
+        help="strict: stated and documented arrows only; full: the inferred ones too.",
+    ),
 ]
 
 
@@ -111,7 +116,9 @@ def show(chart: ChartName, *, profile: WhichProfile = Profile.FULL, json: AsJson
 def draw(
     chart: ChartName,
     *,
-    format: Annotated[Drawing, typer.Option("--format", help="Mermaid, or tables in Markdown.")] = Drawing.MERMAID,
+    format: Annotated[
+        Drawing, typer.Option("--format", metavar="mermaid|table", help="Mermaid, or tables in Markdown.")
+    ] = Drawing.MERMAID,
     at: Annotated[str | None, typer.Option("--at", metavar="CONFIGURATION", help="Highlight it.")] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Events only: no guards, timers and basis.")] = False,
     profile: WhichProfile = Profile.FULL,
@@ -142,10 +149,12 @@ def schema(*, json: AsJson = False) -> None:
 @app.command()
 def check(
     charts: Annotated[
-        list[str] | None, typer.Argument(metavar="[CHART]...", help="Names or YAML files; none: the whole catalogue.")
+        list[str] | None, typer.Argument(metavar="CHART...", help="Names or YAML files; none: the whole catalogue.")
     ] = None,
     *,
-    format: Annotated[Report, typer.Option("--format", help="Text, JSON or SARIF 2.1.0.")] = Report.TEXT,
+    format: Annotated[
+        Report, typer.Option("--format", metavar="text|json|sarif", help="Text, JSON or SARIF 2.1.0.")
+    ] = Report.TEXT,
     profile: WhichProfile = Profile.FULL,
     json: AsJson = False,
 ) -> None:
@@ -228,7 +237,7 @@ def conform(
         str, typer.Option("--case", help="The column of a CSV that tells the orders apart.")
     ] = "case:concept:name",
     repeats: Annotated[
-        Repeats, typer.Option("--repeats", help="A code twice in a row: once, or a step.")
+        Repeats, typer.Option("--repeats", metavar="fold|step", help="A code twice in a row: once, or a step.")
     ] = Repeats.FOLD,
     most: Annotated[int, typer.Option("--most", min=0, help="How many broken pairs are told.")] = 10,
     profile: WhichProfile = Profile.FULL,

@@ -52,7 +52,7 @@ def check(names: Sequence[str], profile: str, format: str) -> Answer:
 
 
 def _items(chart: Chart, profile: str) -> Chart | None:
-    """The chart of the items that a roll-up names: of the catalogue, else of the file of that name beside the order's."""
+    """The chart of the items that a roll-up names: in the catalogue, else in a file of that name beside the chart."""
     if chart.rollup is None:
         return None
     try:

@@ -108,8 +108,8 @@ class Stage:
 
     def act(self, session: Session, life: Life, act: Act) -> None:
         """Send the event of an act, and let the order follow its items; a refusal must be the expected one."""
-        order = self.on.order if act.item is None else self.on.items[act.item - 1]
         lifecycle = self.lifecycle(act.item)
+        order = self.on.order if act.item is None else self.on.items[act.item - 1]
         before = order.revision
         try:
             entry = lifecycle.send(

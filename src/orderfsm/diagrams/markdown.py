@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from orderfsm.chart import Chart, ReasonRule, State, Transition
     from orderfsm.table import Table
 
-__all__ = ["code", "grid", "matrix", "plain", "render", "transitions"]
+__all__ = ["code", "grid", "matrix", "plain", "reason", "render", "transitions", "verbatim"]
 
 ROWS = 250
 """How many configurations a table shows."""
@@ -128,10 +128,15 @@ def plain(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """Text in backticks, verbatim, fit for a cell: as many backticks as it takes, with the bar escaped."""
+    """Text in backticks, fit for a cell: a bar in it is escaped."""
+    return verbatim(text).replace("|", "\\|")
+
+
+def verbatim(text: str) -> str:
+    """Text in as many backticks as it takes; empty for none."""
     if not text:
         return ""
     words = printable(re.sub(r"[\r\n\t]+", " ", text))
     fence = "`" * (max((len(run) for run in re.findall(r"`+", words)), default=0) + 1)
     pad = " " if words[0] in "` " or words[-1] in "` " else ""
-    return f"{fence}{pad}{words}{pad}{fence}".replace("|", "\\|")
+    return f"{fence}{pad}{words}{pad}{fence}"

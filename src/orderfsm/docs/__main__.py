@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from . import write
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
     """Write the pages of the checkout that is named, else of the working directory."""
-    root = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+    root = Path(arguments[0] if arguments else ".")
     if not (root / "README.md").exists():
         sys.exit(f"{root.resolve()} is no checkout: it has no README.md; name one: python -m orderfsm.docs ROOT")
     for name in write(root):
@@ -18,4 +19,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

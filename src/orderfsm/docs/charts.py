@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from orderfsm.chart import Basis, Kind
 from orderfsm.diagrams import render
-from orderfsm.diagrams.markdown import code, grid, matrix, plain, reason, transitions
+from orderfsm.diagrams.markdown import code, grid, matrix, plain, reason, transitions, verbatim
 from orderfsm.diagrams.picture import iso
 from orderfsm.table import compile
 
@@ -34,7 +34,7 @@ def chart_page(chart: Chart) -> str:
         _section("Profiles", _profiles(chart)),
         _section("Aliases", _aliases(chart)),
         *(_section(title, said) for title, said in _vocabulary(chart)),
-        _section("Rules", "".join(f"- {code(rule.text)}\n" for rule in chart.rules)),
+        _section("Rules", "".join(f"- {verbatim(rule.text)}\n" for rule in chart.rules)),
         _section("Roll-up", _rollup(chart)),
         _section("Scenarios", _scenarios(chart)),
         _section("Quirks", "".join(f"- {plain(quirk)}\n" for quirk in chart.quirks)),

@@ -56,16 +56,11 @@ def _metavar(argument: Any) -> str:
 
 
 def _option(option: Any) -> list[str]:
-    choices = getattr(option.type, "choices", None)
-    value = "" if option.is_flag else f" {'|'.join(map(str, choices)) if choices else option.metavar or _kind(option)}"
-    default = option.default
-    shown = "" if default in (None, False) or option.multiple else code(str(default))
+    value = "" if option.is_flag else f" {option.metavar or option.name.upper()}"
+    default = "" if option.default in (None, False) or option.multiple else code(str(option.default))
+    several = " May be given several times." if option.multiple else ""
     return [
         code(f"{option.opts[0]}{value}"),
-        plain(option.help or "") + (" May be given several times." if option.multiple else ""),
-        shown,
+        plain(option.help or "") + several,
+        "required" if option.required else default,
     ]
-
-
-def _kind(option: Any) -> str:
-    return str(option.type.name).upper()
