@@ -13,7 +13,12 @@ MODULES = sorted(path.relative_to(SOURCE) for path in SOURCE.rglob("*.py"))
 SQL = {"greenlet", "psycopg", "pydantic", "sqlalchemy", "sqlmodel"}
 TERMINAL = {"click", "rich", "typer"}
 MAY_IMPORT = {
-    "nodes": {"ruamel"},
+    "composer": {"ruamel"},
+    "bases": SQL,
+    "columns": SQL,
+    "engine": SQL,
+    "store": SQL,
+    "tables": SQL,
     "sqlmodel": SQL,
     "enforcement": SQL,
     "lifecycle": SQL,

@@ -9,9 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .composer import SIZE_LIMIT
 from .document import read
 from .errors import DocumentError, UnknownChart
-from .nodes import SIZE_LIMIT
 
 if TYPE_CHECKING:
     from .chart import Chart

@@ -1,8 +1,8 @@
 """Chart documents: YAML 1.2 in, a Chart out, or a DocumentError that says where, what was seen and what to type.
 
-The way is: `nodes` takes the text apart, `grammar` says which keys and types may stand where, `names`, `hierarchy` and
-`arrows` look up what the document refers to. Every error of a stage is gathered before the first of them is raised; the
-others hang on it. docs/reference/chart-format.md describes the format.
+The way is: `composer` takes the text apart, `grammar` says which keys and types may stand where, `names`, `hierarchy`
+and `arrows` look up what the document refers to. Every error of a stage is gathered before the first of them is raised;
+the others hang on it. docs/reference/chart-format.md describes the format.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from .arrows import Arrows
 from .chart import Basis, Chart, Reasons, Rollup, RollupRule, Rule
+from .composer import compose
 from .grammar import CHART
 from .hierarchy import Hierarchy
 from .names import Names
@@ -24,7 +25,6 @@ from .nodes import (
     MappingNode,
     Report,
     ScalarNode,
-    compose,
     fields_of,
     is_true,
     remedy_for,
