@@ -17,6 +17,7 @@ from orderfsm import (
     GuardFailed,
     GuardRefused,
     NotEnabled,
+    PayloadInvalid,
     Reason,
     ReasonNeeded,
     Step,
@@ -27,7 +28,7 @@ from orderfsm import (
     step,
 )
 from orderfsm.call import Call
-from orderfsm.chart import Guard, Kind, ReasonRule, Reasons, State, Transition
+from orderfsm.chart import Event, Field, Guard, Kind, ReasonRule, Reasons, State, Transition
 from orderfsm.expression import parse
 
 DAY = datetime(2024, 5, 1, tzinfo=UTC)
@@ -288,3 +289,21 @@ def test_rules_that_no_reason_fits_are_refused_by_the_compiler(rules: tuple[Reas
     )
     with pytest.raises(ChartError, match="reason rules that no reason fits"):
         compile(chart)
+
+
+def test_a_payload_that_does_not_fit_is_told_before_a_guard_fails_over_it() -> None:
+    chart = Chart(
+        "t/payload",
+        (State("open"), State("paid", Kind.FINAL)),
+        (Transition("open", ("pay",), ("paid",), guards=(Guard(expression=parse("payload.amount > 3")),)),),
+        initial=("open",),
+        events=(Event("pay", payload=(Field("amount", "integer"),)),),
+    )
+    for payload in ({}, {"amount": "four"}):
+        with pytest.raises(PayloadInvalid) as refused:
+            step(chart, "open", "pay", payload=payload)
+        assert [blocker.parameters["field"] for blocker in refused.value.blockers] == ["payload.amount"]
+        assert enabled(chart, "open", payload=payload) == ()
+        assert blockers(chart, "open", "pay", payload=payload) == refused.value.blockers
+    assert enabled(chart, "open") == ("pay",)
+    assert step(chart, "open", "pay", payload={"amount": 4}).after == "paid"

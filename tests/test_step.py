@@ -153,7 +153,18 @@ def test_a_guard_that_answers_neither_true_nor_false_has_failed(answer: Any) -> 
 
 
 def test_a_guard_without_its_facts_fails_and_is_not_false() -> None:
-    with pytest.raises(GuardFailed, match="payload"):
+    chart = Chart(
+        "t/o",
+        (State("a"), State("b", Kind.FINAL)),
+        (Transition("a", ("go",), ("b",), guards=(Guard(expression=parse("order.total < 5")),)),),
+        initial=("a",),
+    )
+    with pytest.raises(GuardFailed, match="order"):
+        step(chart, "a", "go")
+
+
+def test_a_guard_over_a_payload_that_did_not_come_along_says_what_the_event_takes() -> None:
+    with pytest.raises(PayloadInvalid, match=r"payload\.assets is missing; give a list"):
         step(ORDER, "accepted", "complete")
 
 
@@ -473,7 +484,8 @@ def test_the_step_is_what_the_macrostep_does(data: st.DataObject) -> None:
             return guard.expression.evaluate(facts, active=active)
         return call["guards"][guard.text](None)
 
-    run = interpret.proceed(chart, at.leaves, dict(at.memory), event, oracle)
+    ended = any(chart.by_name[leaf].kind is Kind.FINAL and not chart.ancestors[leaf] for leaf in at.leaves)
+    run = None if ended else interpret.proceed(chart, at.leaves, dict(at.memory), event, oracle)
     found = outcome(chart, configuration, event, **call)
     if run is None:
         assert isinstance(found, Refused)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from . import payload as payloads
 from .cell import Choice, Step
-from .errors import Blocker, GuardFailed, MissingGuard, NotEnabled, UnknownEvent
+from .chart import START
+from .errors import Blocker, GuardFailed, MissingGuard, NotEnabled, PayloadInvalid, UnknownEvent
 from .expression import parse_timestamp
 from .graph import passed, way
 from .history import Actor, Reason
@@ -59,12 +60,25 @@ class Call:
     def answer(self, choice: Choice) -> bool | Blocker:
         """True, or why not: False for an expression, perhaps a Blocker of its own from an application's function.
 
-        Raises MissingGuard or GuardFailed.
+        Raises MissingGuard, GuardFailed, or PayloadInvalid when a guard failed over a payload that does not fit.
         """
         guard = choice.guard
-        if guard.expression is not None:
+        try:
+            if guard.expression is None:
+                return self.ask(guard.text)
             return guard.expression.evaluate(self.known(), active=choice.active, visits=lambda: self.visits(guard))
-        return self.ask(guard.text)
+        except GuardFailed:
+            problems = tuple(self.payload_blockers())
+            if not problems:
+                raise
+            here = self.configuration or START
+            raise PayloadInvalid(self.table.chart.name, here, self.event, problems) from None
+
+    def payload_blockers(self) -> Iterator[Blocker]:
+        """One blocker per field of the event's payload that is missing or does not fit."""
+        named = self.event if self.event in self.table.alphabet else self.table.stand_in(self.event)
+        declared = self.table.chart.event_by_name.get(named or self.event)
+        return payloads.blockers(declared.payload if declared else (), self.payload)
 
     def ask(self, name: str) -> bool | Blocker:
         """The answer of an application's function."""
@@ -155,7 +169,7 @@ class Call:
         yield from self.reason_blockers(demand)
         yield from self.link_blockers(demand)
         if demand.payload:
-            yield from payloads.blockers(demand.payload, self.payload)
+            yield from self.payload_blockers()
 
     def actor_blockers(self, demand: Demand) -> Iterator[Blocker]:
         """One blocker per transition that this actor may not ask for."""
@@ -238,7 +252,7 @@ def _either(names: Sequence[str]) -> str:
 
 def no_cell(table: Table, configuration: str | None, event: str) -> Refused:
     """The error for an event without a cell: unknown to the chart, or not enabled here."""
-    here = configuration if configuration is not None else "[*]"
+    here = START if configuration is None else configuration
     known = table.stand_in(event) is not None or event in table.starts
     kind = NotEnabled if known else UnknownEvent
     return kind(table.chart.name, here, event, lambda: (_no_cell_blocker(table, configuration, event, known=known),))

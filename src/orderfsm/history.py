@@ -65,12 +65,16 @@ class Link:
 
 
 def _link_problem(link: Link) -> str | None:
-    if not isinstance(link.rel, str) or not link.rel or not _solid(link.rel):
+    if not _is_text(link.rel) or not _solid(link.rel):
         return "rel is empty or has spaces or control characters"
     for name in ("type", "title"):
         if not _stray(getattr(link, name) or "").isdisjoint(_UNFIT):
             return f"{name} has control characters"
     return _href_problem(link.href)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
 
 
 _UNFIT = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -87,7 +91,7 @@ def _solid(text: str) -> bool:
 
 
 def _href_problem(href: str) -> str | None:
-    if not isinstance(href, str) or not href or len(href) > 2_048:
+    if not _is_text(href) or len(href) > 2_048:
         return "href is empty or longer than 2048 characters"
     if not _solid(href) or "\\" in href:
         return "href has spaces, control characters or backslashes"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .call import Call, no_cell
 from .cell import Choice, Step
+from .chart import START
 from .errors import (
     Blocker,
     GuardFailed,
@@ -125,7 +126,7 @@ def decide(cell: Cell, call: Call) -> Step:
 
 
 def _refused(kind: type[Refused], call: Call, problems: Any) -> Refused:
-    return kind(call.table.chart.name, call.configuration or "[*]", call.event, problems)
+    return kind(call.table.chart.name, call.configuration or START, call.event, problems)
 
 
 def blockers(
@@ -197,7 +198,11 @@ def enabled(
 def _possible(call: Call, node: Node, *, given_links: bool) -> bool:
     if isinstance(node, Choice):
         if call.answerable(node.guard):
-            return _possible(call, node.yes if call.answer(node) is True else node.no, given_links=given_links)
+            try:
+                node = node.yes if call.answer(node) is True else node.no
+            except PayloadInvalid:
+                return False
+            return _possible(call, node, given_links=given_links)
         return any(_possible(call, branch, given_links=given_links) for branch in (node.yes, node.no))
     if node is None:
         return False

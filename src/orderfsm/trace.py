@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .chart import START
 from .errors import Blocker, NotEnabled
 from .graph import steps_from, way
 from .table import compile
@@ -52,7 +53,7 @@ def _retrace(layers: list[dict[str | None, Step]]) -> tuple[Step, ...]:
 
 
 def _refused(table: Table, codes: list[str], index: int, here: str | None) -> NotEnabled:
-    refused = NotEnabled(table.chart.name, here or "[*]", codes[index], lambda: (_blocker(table, codes, index, here),))
+    refused = NotEnabled(table.chart.name, here or START, codes[index], lambda: (_blocker(table, codes, index, here),))
     refused.index = index
     return refused
 
