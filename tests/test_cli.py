@@ -327,6 +327,8 @@ def test_a_password_is_not_told() -> None:
         ("explain", "stat/order", "received", "accept", "--now", "yesterday"),
         ("conform", "missing.xes", "--chart", "stat/order"),
         ("conform", "README.md", "--chart", "stat/order"),
+        ("demo", "--database", "nonsense"),
+        ("demo", "--database", "sqlite:////nowhere/at/all.db"),
         ("draw", "stat/order", "--format", "svg"),
         ("show",),
         ("nonsense",),

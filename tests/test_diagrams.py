@@ -13,6 +13,7 @@ from orderfsm.chart import START, Basis, Category, Chart, Guard, Kind, ReasonRul
 from orderfsm.diagrams.markdown import code, grid, plain
 from orderfsm.diagrams.mermaid import escape
 from orderfsm.diagrams.picture import iso, picture
+from random_charts import charts
 
 PAYLOADS = [
     '"]; click x href "javascript:alert(1)"',
@@ -165,6 +166,15 @@ def test_mermaid_draws_an_arrow_into_its_own_source_from_the_leaves() -> None:
     assert "s_pending --> s_received: again" not in drawn
 
 
+def test_arrows_between_regions_are_drawn_outside_of_them_and_their_own_inside() -> None:
+    states = (State("p", Kind.PARALLEL), State("a", parent="p"), State("b", parent="p"))
+    arrows = (Transition("a", ("go",), ("b",)), Transition("a", ("again",), ("a",)))
+    drawn = diagrams.render(Chart("x/y", states, arrows, initial=("p",)), "mermaid").splitlines()
+    inside = [line.strip() for line in drawn if line.startswith(" " * 8)]
+    assert inside == ['state "a" as s_a', "s_a --> s_a: again", "--", 'state "b" as s_b']
+    assert "    s_a --> s_b: go" in drawn
+
+
 def test_plain_detail_leaves_out_guards_timers_and_basis() -> None:
     drawn = lines(diagrams.render(shop(), "mermaid", detail="plain"))
     assert "s_received --> fork_1: accept" in drawn
@@ -213,6 +223,26 @@ def test_no_name_code_title_event_or_guard_breaks_out_of_mermaid(payload: str) -
 @given(st.text())
 def test_escaped_text_has_nothing_that_mermaid_reads(text: str) -> None:
     assert re.fullmatch(r"([^\"<>;:%#{}\n\r`|&\\\x00-\x1f]|#\d+;)*", escape(text))
+
+
+@given(charts())
+def test_charts_of_every_construct_are_drawn(chart: Chart) -> None:
+    for detail in diagrams.DETAILS:
+        drawn = diagrams.render(chart, "mermaid", detail=detail)
+        assert_well_formed(drawn)
+        assert sum(line.startswith('state "') for line in lines(drawn)) == len(chart.states)
+        assert drawn.count("\n") < 50 * (len(chart.states) + len(chart.transitions) + 2)
+    rows = [line for line in diagrams.render(chart, "table").splitlines() if line.startswith("| `")]
+    assert {cells(row)[0].strip("`") for row in rows} >= set(orderfsm.compile(chart).rows)
+
+
+@given(st.lists(st.text(min_size=1), min_size=2, max_size=6, unique=True))
+def test_charts_with_any_names_are_well_formed_mermaid(names: list[str]) -> None:
+    arrows = tuple(Transition(name, (name,), (names[0],)) for name in names)
+    drawn = diagrams.render(Chart("x/y", tuple(map(State, names)), arrows, initial=(names[0],)), "mermaid")
+    assert_well_formed(drawn)
+    ids = [line.rpartition(" as ")[2] for line in lines(drawn) if line.startswith("state ")]
+    assert len(set(ids)) == len(names)
 
 
 @pytest.mark.parametrize("name", catalogue.names())

@@ -72,7 +72,7 @@ def give(make: Callable[[], Answer], *, as_json: bool) -> None:
         _complain(error)
         raise typer.Exit(2) from None
     except ModuleNotFoundError as missing:
-        sys.stderr.write(f'orderfsm: this command needs {missing.name}; type: pip install "orderfsm[cli]"\n')
+        sys.stderr.write(f'orderfsm: this command needs {missing.name}; type: pip install "orderfsm[all]"\n')
         raise typer.Exit(2) from None
     if as_json:
         sys.stdout.write(json.dumps(answer.data, indent=2, default=str) + "\n")

@@ -121,9 +121,14 @@ def _order(session: Any, wanted: str) -> Order:
 
 def demo(database: str | None, logs: Path | None) -> Answer:
     """The five vocabularies at work, and a real event log."""
+    from sqlalchemy.exc import SQLAlchemyError
+
     from orderfsm.demo import run
 
-    account = run(database, logs)
+    try:
+        account = run(database, logs)
+    except SQLAlchemyError as error:
+        raise Misused(f"--database: {_first_line(error)}; write for example sqlite:///orders.db") from None
     return Answer(account, list(_demo(account)))
 
 

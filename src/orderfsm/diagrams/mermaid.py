@@ -83,14 +83,26 @@ class _Drawing:
 
     def scope(self, parent: str | None) -> Iterator[str]:
         """The nodes and arrows directly inside a node; the regions of a parallel one are divided by a line."""
-        parallel = parent is not None and self.nodes[parent].kind is Kind.PARALLEL
-        regions = 0
+        if self.parallel(parent):
+            yield from self.regions(parent)
+            return
         for node in self.picture.inside(parent):
-            if parallel and not node.kind.is_history:
-                yield from ["--"] if regions else []
-                regions += 1
             yield from self.node(node)
         yield from (self.line(arrow) for arrow in self.arrows if arrow.scope == parent)
+
+    def parallel(self, name: str | None) -> bool:
+        return name is not None and self.nodes[name].kind is Kind.PARALLEL
+
+    def regions(self, parent: str | None) -> Iterator[str]:
+        """The regions, each with its own arrows: Mermaid moves a node to the region that mentions it last."""
+        begun = False
+        for node in self.picture.inside(parent):
+            if begun and not node.kind.is_history:
+                yield "--"
+            begun = begun or not node.kind.is_history
+            yield from self.node(node)
+            mine = (arrow for arrow in self.arrows if arrow.scope == parent and arrow.ends[0] == self.ids[node.name])
+            yield from map(self.line, mine)
 
     def node(self, node: Node) -> Iterator[str]:
         name = self.ids[node.name]
@@ -171,6 +183,8 @@ class _Drawing:
             return
         scope = None if source is None else self.nodes[source].parent
         together = source is not None and self.nodes[targets[0]].parent == scope
+        if self.parallel(scope):
+            together = targets[0] == source
         yield _Arrow(scope if together else None, (end, self.ids[targets[0]]), label)
 
     def fork(self, end: str, scope: str | None, targets: tuple[str, ...], label: str) -> Iterator[_Arrow]:
