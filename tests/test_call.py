@@ -17,6 +17,7 @@ from orderfsm import (
     GuardFailed,
     GuardRefused,
     NotEnabled,
+    NotPermitted,
     PayloadInvalid,
     Reason,
     ReasonNeeded,
@@ -307,3 +308,19 @@ def test_a_payload_that_does_not_fit_is_told_before_a_guard_fails_over_it() -> N
         assert blockers(chart, "open", "pay", payload=payload) == refused.value.blockers
     assert enabled(chart, "open") == ("pay",)
     assert step(chart, "open", "pay", payload={"amount": 4}).after == "paid"
+
+
+def test_an_actor_that_no_arrow_allows_is_refused_before_any_guard_is_asked() -> None:
+    owned = Guard(expression=parse("actor.id == order.owner"))
+    chart = Chart(
+        "t/owned",
+        (State("open"), State("gone", Kind.FINAL)),
+        (Transition("open", ("cancel",), ("gone",), guards=(owned,), by=("customer",)),),
+        initial=("open",),
+    )
+    with pytest.raises(NotPermitted, match="cancel is for customer, not for merchant"):
+        step(chart, "open", "cancel", actor="merchant")
+    assert enabled(chart, "open", actor="merchant") == ()
+    assert enabled(chart, "open", actor="customer") == ("cancel",)
+    with pytest.raises(GuardRefused, match=r"actor\.id is 'c-2'"):
+        step(chart, "open", "cancel", actor=Actor("customer", "c-2"), facts={"order": {"owner": "c-1"}})

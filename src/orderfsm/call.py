@@ -181,6 +181,11 @@ class Call:
                 said = f"{self.event} is for {_either(allowed)}, not for {role or 'an unnamed actor'}"
                 yield Blocker("not-permitted", said, {"actor": role, "allowed": list(allowed)})
 
+    def stranger(self, steps: Sequence[Step]) -> tuple[Blocker, ...]:
+        """Why none of these steps is for this actor; () when one is, or when nobody asks."""
+        refused = [tuple(self.actor_blockers(step.demand)) for step in steps]
+        return refused[0] if refused and all(refused) else ()
+
     def reason_blockers(self, demand: Demand) -> Iterator[Blocker]:
         """At most one blocker: the reason is missing, unknown or not wanted."""
         rule, code, given = demand.reason, _reason_code(self.reason), _has_reason(self.reason)
@@ -253,19 +258,22 @@ def _either(names: Sequence[str]) -> str:
 def no_cell(table: Table, configuration: str | None, event: str) -> Refused:
     """The error for an event without a cell: unknown to the chart, or not enabled here."""
     here = START if configuration is None else configuration
-    known = table.stand_in(event) is not None or event in table.starts
-    kind = NotEnabled if known else UnknownEvent
-    return kind(table.chart.name, here, event, lambda: (_no_cell_blocker(table, configuration, event, known=known),))
+    if event in table.alphabet or event in table.starts or table.stand_in(event) is not None:
+        return NotEnabled(table.chart.name, here, event, lambda: (_no_cell_blocker(table, configuration, event),))
+    return UnknownEvent(table.chart.name, here, event, lambda: (_unknown_event_blocker(table, configuration, event),))
 
 
-def _no_cell_blocker(table: Table, configuration: str | None, event: str, *, known: bool) -> Blocker:
+def _unknown_event_blocker(table: Table, configuration: str | None, event: str) -> Blocker:
+    enabled = list(table.starts if configuration is None else table.rows[configuration])
+    guess = _closest(event, table)
+    said = f"{table.chart.name} has no event {event!r}{guess}; enabled here: {', '.join(enabled) or 'nothing'}"
+    return Blocker("unknown-event", said, {"event": event, "enabled": enabled})
+
+
+def _no_cell_blocker(table: Table, configuration: str | None, event: str) -> Blocker:
     row = table.starts if configuration is None else table.rows[configuration]
     enabled = list(row)
     here = f"enabled here: {', '.join(enabled) or 'nothing'}"
-    if not known:
-        guess = _closest(event, table)
-        said = f"{table.chart.name} has no event {event!r}{guess}; {here}"
-        return Blocker("unknown-event", said, {"event": event, "enabled": enabled})
     if configuration is not None and not row:
         said = f"{_show(table, configuration)} is an end of {table.chart.name}: nothing leads out of it"
         return Blocker("terminal", said, {"event": event, "configuration": configuration, "enabled": []})

@@ -220,6 +220,8 @@ class Refused(OrderFsmError):
     `index` is the place in the sequence when a whole trace was refused.
     """
 
+    __slots__ = ("_blockers", "chart", "configuration", "event")
+
     code = "refused"
     index: int | None = None
 
@@ -234,7 +236,9 @@ class Refused(OrderFsmError):
         self.configuration = configuration
         self.event = event
         self._blockers = blockers
-        super().__init__(chart, configuration, event)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.chart!r}, {self.configuration!r}, {self.event!r})"
 
     @property
     def blockers(self) -> tuple[Blocker, ...]:

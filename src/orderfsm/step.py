@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["blockers", "decide", "enabled", "start", "step", "unknown_configuration"]
 
+_NOWHERE: Mapping[str, Cell] = {}
+
 _KINDS: dict[str, type[Refused]] = {
     "not-permitted": NotPermitted,
     "reason-missing": ReasonNeeded,
@@ -95,10 +97,7 @@ def step(
     GuardFailed, MissingGuard, or StoredStateUnknown when the chart has no such configuration.
     """
     table: Table = chart._table or compile(chart)
-    try:
-        cell = table.rows[configuration][event]
-    except KeyError:
-        cell = _stand_in(table, configuration, event)
+    cell = table.rows.get(configuration, _NOWHERE).get(event) or _stand_in(table, configuration, event)
     return cell.free or decide(
         cell, Call(table, configuration, event, actor, reason, links, payload, facts, guards, now)
     )
@@ -108,14 +107,19 @@ def _stand_in(table: Table, configuration: str, event: str) -> Cell:
     row = table.rows.get(configuration)
     if row is None:
         raise unknown_configuration(table, configuration)
-    cell = None if event in row else row.get(table.stand_in(event) or "")
+    cell = None if event in table.alphabet else row.get(table.stand_in(event) or "")
     if cell is None:
         raise no_cell(table, configuration, event)
     return cell
 
 
 def decide(cell: Cell, call: Call) -> Step:
-    """The step of a cell for this call; raises the Refused that fits the first blocker."""
+    """The step of a cell for this call; raises the Refused that fits the first blocker.
+
+    An actor that no step of the cell allows is refused before any guard is asked.
+    """
+    if isinstance(cell.node, Choice) and (stranger := call.stranger(cell.steps)):
+        raise _refused(NotPermitted, call, stranger)
     found = call.resolve(cell.node)
     if found is None:
         raise _refused(GuardRefused, call, lambda: tuple(call.refusals(cell.node)))
@@ -192,18 +196,22 @@ def enabled(
         (Call(table, configuration, event, actor, reason, links or (), payload, fetched, guards, now), cell)
         for event, cell in row.items()
     )
-    return tuple(call.event for call, cell in calls if _possible(call, cell.node, given_links=links is not None))
+    return tuple(call.event for call, cell in calls if _possible(call, cell, given_links=links is not None))
 
 
-def _possible(call: Call, node: Node, *, given_links: bool) -> bool:
+def _possible(call: Call, cell: Cell, *, given_links: bool) -> bool:
+    return not call.stranger(cell.steps) and _reachable(call, cell.node, given_links=given_links)
+
+
+def _reachable(call: Call, node: Node, *, given_links: bool) -> bool:
     if isinstance(node, Choice):
         if call.answerable(node.guard):
             try:
                 node = node.yes if call.answer(node) is True else node.no
             except PayloadInvalid:
                 return False
-            return _possible(call, node, given_links=given_links)
-        return any(_possible(call, branch, given_links=given_links) for branch in (node.yes, node.no))
+            return _reachable(call, node, given_links=given_links)
+        return any(_reachable(call, branch, given_links=given_links) for branch in (node.yes, node.no))
     if node is None:
         return False
     unasked = {"reason-missing"} if call.reason is None else set()

@@ -211,7 +211,8 @@ def _told(found: Witness) -> Iterator[str]:
 def constant_guards(study: Study) -> Iterator[Finding]:
     """Guards whose answer follows from the states wherever they are asked: from what is active and what must have been.
 
-    An arrow that is drawn from several states is one arrow: its guard is constant when it is so in all of them.
+    An arrow that is drawn from several states is one arrow: its guard is constant when it is so in all of them. A plain
+    `was(…)` that always holds is none of these: it states a rule, and that it always holds is the rule's proof.
     """
     asked: dict[tuple[object, ...], list[tuple[Transition, Guard]]] = {}
     for transition in study.chart.transitions:
@@ -220,8 +221,12 @@ def constant_guards(study: Study) -> Iterator[Finding]:
             asked.setdefault((*written, guard.text), []).append((transition, guard))
     for pairs in asked.values():
         answers = {settled(study, *pair) for pair in pairs}
-        if len(answers) == 1 and (answer := answers.pop()) is not None:
+        if len(answers) == 1 and (answer := answers.pop()) is not None and not (answer and _states_a_rule(pairs[0][1])):
             yield _constant(study, pairs[0][1], [transition for transition, _ in pairs], answer)
+
+
+def _states_a_rule(guard: Guard) -> bool:
+    return guard.expression is not None and isinstance(guard.expression.root, ex.Was)
 
 
 def _constant(study: Study, guard: Guard, asking: list[Transition], answer: bool) -> Finding:  # noqa: FBT001

@@ -52,11 +52,11 @@ CABLELABS = Vocabulary(
             (
                 Act("block", "seller", refused="not-enabled", wanted="HELD"),
                 Act("start", "seller"),
-                Act("request_information", "seller", reason=Reason(None, "Desired Completion Date Invalid (FMT002)")),
+                Act("request_information", "seller", reason=Reason("FMT002", "Desired Completion Date Invalid")),
                 Act("amend", "buyer", payload={"buyerOrderVersion": "1"}, refused="guard-refused"),
                 Act("amend", "buyer", payload={"buyerOrderVersion": "2"}),
                 Act("receive_information", "seller"),
-                Act("block", "seller", reason=Reason(None, "No access to the customer's location (JEP001)")),
+                Act("block", "seller", reason=Reason("JEP001", "No access to the customer's location")),
                 Act("release", "buyer", refused="not-enabled"),
                 Act("resolve_issue", "seller", later=2 * DAY),
                 Act("complete_partially", "seller", later=DAY),
