@@ -17,6 +17,8 @@ MAY_IMPORT = {
     "bases": SQL,
     "columns": SQL,
     "engine": SQL,
+    "pairing": SQL,
+    "statements": SQL,
     "store": SQL,
     "tables": SQL,
     "sqlmodel": SQL,

@@ -1,0 +1,132 @@
+"""Engines whose settings keep what was acknowledged: every new connection is set up, and what was set is read back.
+
+SQLite: our own BEGIN IMMEDIATE (the driver opens no transaction for a SELECT, so that read-then-write loses updates), a
+write-ahead log, synchronous=FULL, foreign keys, a busy timeout. PostgreSQL: keepalives and a limit on unacknowledged
+data, so that a cut cable is noticed; UTF8, fsync and synchronous_commit are asked for, not set.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from sqlalchemy import create_engine, event
+
+from .errors import UnsafeSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import URL, Connection, Engine
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    Durability = Literal["full", "relaxed"]
+
+__all__ = ["async_engine", "engine", "secure"]
+
+BUSY_SECONDS = 10
+KEEPALIVE = {
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""Options of libpq: a dead connection is noticed after about ten seconds."""
+
+
+def engine(url: str | URL, *, durability: Durability = "full") -> Engine:
+    """An engine with safe settings. Connecting raises UnsafeSettings where one does not take effect.
+
+    `durability="relaxed"` lets a power cut take the newest transactions (never the consistency of the rest):
+    synchronous=NORMAL on SQLite; on PostgreSQL, synchronous_commit=off is tolerated.
+    """
+    return secure(create_engine(url), durability=durability)
+
+
+def async_engine(url: str | URL, *, durability: Durability = "full") -> AsyncEngine:
+    """The same for asyncio: `sqlite+aiosqlite://` or `postgresql+psycopg://`."""
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    made = create_async_engine(url)
+    secure(made.sync_engine, durability=durability)
+    return made
+
+
+def secure(engine: Engine, *, durability: Durability = "full") -> Engine:
+    """The engine itself, with the settings of `engine()` for each connection that it opens from now on.
+
+    For engines that the service makes itself; an AsyncEngine gives its `sync_engine`. Other databases are left alone.
+    """
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", lambda connection, _: _prepare_sqlite(connection, durability))
+        event.listen(engine, "begin", _begin)
+    elif engine.dialect.name == "postgresql":
+        if engine.dialect.driver.startswith("psycopg"):
+            event.listen(engine, "do_connect", _keep_alive)
+        event.listen(engine, "connect", lambda connection, _: _examine_postgresql(connection, durability))
+    return engine
+
+
+# --- SQLite ------------------------------------------------------------------
+
+
+def _prepare_sqlite(connection: Any, durability: Durability) -> None:
+    connection.isolation_level = None
+    synchronous, level = ("FULL", 2) if durability == "full" else ("NORMAL", 1)
+    _ask(connection, f"PRAGMA busy_timeout = {BUSY_SECONDS * 1_000}")
+    for pragma in ("journal_mode = WAL", f"synchronous = {synchronous}", "foreign_keys = ON"):
+        _ask(connection, f"PRAGMA {pragma}")
+    held = [
+        ("journal_mode", ("wal", "memory"), "is the file on a network drive, or read-only?"),
+        ("synchronous", (level,), "does another listener set it?"),
+        ("foreign_keys", (1,), "was SQLite built without foreign keys?"),
+    ]
+    for name, wanted, hint in held:
+        found = _ask(connection, f"PRAGMA {name}")
+        if found not in wanted:
+            raise UnsafeSettings(f"SQLite: {name} is {found!r} after it was set to {wanted[0]!r}; {hint}")
+
+
+def _begin(connection: Connection) -> None:
+    """Take the write lock at once. A reader may ask for less: `execution_options(sqlite_begin="DEFERRED")`."""
+    mode = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
+    connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+def _ask(connection: Any, statement: str) -> Any:
+    """The first value that a statement gives, over a driver's connection."""
+    cursor = connection.cursor()
+    try:
+        cursor.execute(statement)
+        row = cursor.fetchone()
+        return None if row is None else row[0]
+    finally:
+        cursor.close()
+
+
+# --- PostgreSQL --------------------------------------------------------------
+
+
+def _keep_alive(_: Any, __: Any, ___: Any, parameters: dict[str, Any]) -> None:
+    for name, value in KEEPALIVE.items():
+        parameters.setdefault(name, value)
+
+
+def _examine_postgresql(connection: Any, durability: Durability) -> None:
+    try:
+        problems = list(_unsafe(connection, durability))
+    finally:
+        connection.rollback()
+    if problems:
+        raise UnsafeSettings("PostgreSQL: " + "; ".join(problems))
+
+
+def _unsafe(connection: Any, durability: Durability) -> Iterator[str]:
+    encoding = _ask(connection, "SHOW server_encoding")
+    if encoding != "UTF8":
+        yield f"server_encoding is {encoding}; create the database with ENCODING 'UTF8'"
+    for name in ("fsync", "full_page_writes"):
+        if _ask(connection, f"SHOW {name}") != "on":
+            yield f"{name} is off: a power cut destroys data; set {name} = on"
+    if durability == "full" and _ask(connection, "SHOW synchronous_commit") == "off":
+        yield "synchronous_commit is off: a crash loses acknowledged commits; set it, or ask for durability='relaxed'"

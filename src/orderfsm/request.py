@@ -1,0 +1,150 @@
+"""What one command brings along, checked and made plain before anything is written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from .history import Actor, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Known", "Request"]
+
+KEY_LIMIT = 255
+"""How many characters an idempotency key may have."""
+
+NOBODY = Actor("")
+"""Who asks when nobody says so: no arrow with `by` is for them."""
+
+
+@dataclass(slots=True)
+class Request:
+    """A command as it was given: `asked` names it in the fingerprint, `event` is what will be recorded."""
+
+    asked: str
+    event: str
+    actor: Any
+    origin: str
+    reason: Any
+    links: Any
+    payload: Mapping[str, Any] | None
+    key: str | None = None
+    occurred_at: datetime | None = None
+    caused_by: str | None = None
+    expected_revision: int | None = None
+    recorded_at: datetime | None = None
+
+    def settle(self, now: datetime) -> None:
+        """Make values of actor, reason and links, plain JSON of the payload; raises ValueError, TypeError.
+
+        Called before anything is written: a text that PostgreSQL refuses would cost the caller the whole transaction.
+        """
+        self.recorded_at = utc("the clock", now)
+        self.occurred_at = self.recorded_at if self.occurred_at is None else utc("occurred_at", self.occurred_at)
+        if isinstance(self.actor, str):
+            self.actor = Actor(self.actor)
+        if isinstance(self.reason, str):
+            self.reason = Reason(self.reason)
+        if self.links:
+            self.links = tuple(self.links)
+        if self.payload is not None:
+            self.payload = json.loads(json.dumps(self.payload, default=_plain, allow_nan=False))
+        if self.key is not None and not 0 < len(self.key) <= KEY_LIMIT:
+            raise ValueError(f"an idempotency key has 1 to {KEY_LIMIT} characters, not {len(self.key)}")
+        self._verify_texts()
+
+    def _verify_texts(self) -> None:
+        texts = {"origin": self.origin, "key": self.key, "caused_by": self.caused_by}
+        if self.actor is not None:
+            texts |= {"actor.role": self.actor.role, "actor.id": self.actor.id, "actor.label": self.actor.label}
+        if self.reason is not None:
+            texts |= {"reason.code": self.reason.code, "reason.text": self.reason.text}
+        for name, text in texts.items():
+            if text and (type(text) is not str or not text.isascii() or "\0" in text):
+                _verify_text(name, text)
+
+    @property
+    def fingerprint(self) -> str | None:
+        """The SHA-256 of what makes two requests the same: event, who asks (not their label), reason, links, payload.
+
+        None for a request without a key.
+        """
+        if self.key is None:
+            return None
+        actor, reason = self.actor or NOBODY, self.reason or Reason()
+        parts = [self.asked, actor.role, actor.id, reason.code, reason.text, [link.as_dict() for link in self.links]]
+        text = json.dumps([*parts, self.payload], sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _verify_text(name: str, text: str) -> None:
+    if not isinstance(text, str):
+        raise TypeError(f"{name} is {text!r}; give a text")
+    if "\0" in text:
+        raise ValueError(f"{name} holds a NUL character, which PostgreSQL cannot store; leave it out")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} holds half of a surrogate pair, which no database stores; leave it out") from None
+
+
+def _plain(value: object) -> object:
+    """What JSON holds instead of a value that it does not know."""
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal | UUID):
+        return str(value)
+    if isinstance(value, timedelta):
+        return f"PT{value.total_seconds():g}S"
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"a payload cannot hold {value!r}: JSON has no {type(value).__name__}; give a text or a number")
+
+
+def utc(name: str, moment: datetime) -> datetime:
+    """The same moment in UTC; raises ValueError for a naive datetime."""
+    if moment.tzinfo is UTC:
+        return moment
+    if moment.utcoffset() is None:
+        raise ValueError(f"{name}: {moment!r} has no time zone; give an aware datetime, e.g. datetime.now(UTC)")
+    return moment.astimezone(UTC)
+
+
+class Known(Mapping[str, Any]):
+    """The facts of a call: the application's, else the order itself and its history, read when a guard asks for it."""
+
+    __slots__ = ("_given", "_history", "_order", "_read")
+
+    def __init__(self, given: Mapping[str, Any], order: object, read: Callable[[], Sequence[Any]]) -> None:
+        self._given = given
+        self._order = order
+        self._read = read
+        self._history: Sequence[Any] | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self._given:
+            return self._given[name]
+        if name == "order":
+            return self._order
+        if name != "history":
+            raise KeyError(name)
+        if self._history is None:
+            self._history = self._read()
+        return self._history
+
+    def __contains__(self, name: object) -> bool:
+        return name in ("order", "history") or name in self._given
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys([*self._given, "order", "history"]))
+
+    def __len__(self) -> int:
+        return len(set(self._given) | {"order", "history"})

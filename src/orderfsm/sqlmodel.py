@@ -1,0 +1,39 @@
+"""Orders and histories in SQLModel tables: bases for the service's own, ready-made ones, the store of a lifecycle.
+
+The ready-made tables join SQLModel's metadata when they are first asked for, so that a service with tables of its own
+never sees them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .bases import HistoryEntry, Stateful
+from .columns import UtcDateTime
+from .engine import async_engine, engine, secure
+from .store import SqlStore
+
+if TYPE_CHECKING:
+    from .tables import Order, OrderHistory, create_all
+
+__all__ = [
+    "HistoryEntry",
+    "Order",
+    "OrderHistory",
+    "SqlStore",
+    "Stateful",
+    "UtcDateTime",
+    "async_engine",
+    "create_all",
+    "engine",
+    "secure",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Define the ready-made tables when one is first asked for."""
+    if name in ("Order", "OrderHistory", "create_all"):
+        from . import tables
+
+        return getattr(tables, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,180 @@
+"""The statements over a pairing: Core's, compiled once per dialect, sent as strings of the driver's own.
+
+That is most of the difference in time between this and the ORM.
+"""
+
+from __future__ import annotations
+
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import JSON, and_, bindparam, exists, insert, literal_column, select, update
+
+from .pairing import ENTRY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from sqlalchemy import Column, Connection, CursorResult, Dialect, Executable
+
+    from .pairing import Pairing
+
+__all__ = ["AFTERWARDS", "Reading", "Statements"]
+
+AFTERWARDS = {
+    "configuration": "after",
+    "code": "code",
+    "category": "category",
+    "revision": "sequence",
+    "chart": "chart",
+    "chart_version": "chart_version",
+}
+"""The order's columns, and the columns of its last entry that they repeat."""
+
+
+class Reading:
+    """The queries for a history: `entries` by sequence, the `last` one, the one that was written under a `key`."""
+
+    def __init__(self, pairing: Pairing) -> None:
+        past = pairing.history
+        mine = select(*(past.c[name] for name in ENTRY)).where(_in_history(pairing))
+        self.entries: Executable = mine.order_by(past.c.sequence)
+        self.last: Executable = mine.order_by(past.c.sequence.desc()).limit(1)
+        self.keyed: Executable = mine.where(past.c.key == bindparam("key"))
+
+
+class Statements:
+    """The statements of the hot path for one dialect."""
+
+    def __init__(self, pairing: Pairing, dialect: Dialect) -> None:
+        names = tuple(name for name, _, _ in pairing.keys)
+        orders = pairing.orders
+        position = select(orders.c.configuration, orders.c.revision).where(_in_orders(pairing))
+        self.position = Prepared(position, dialect, names)
+        self._together = dialect.name == "postgresql"
+        entry = _moving if self._together else _appending
+        made = [entry(pairing, condition) for condition in (_free(pairing), _free_of_key(pairing))]
+        names = (*names, *ENTRY, "revision")
+        self._plain, self._keyed = (Prepared(statement, dialect, names) for statement in made)
+        self._move = Prepared(_move(pairing).where(_in_orders(pairing)), dialect, names)
+
+    def record(self, connection: Connection, values: Sequence[Any], *, keyed: bool) -> bool:
+        """Append the entry and move the order; False, and neither, when the order is not at the revision in `values`.
+
+        `values` are the order's key, the columns of ENTRY, and the revision. One round trip on PostgreSQL. Elsewhere
+        the entry comes first, because constraints refuse entries: then nothing of the two has been written.
+        """
+        entry = self._keyed if keyed else self._plain
+        if entry.run(connection, values).rowcount != 1:
+            return False
+        if not self._together:
+            self._move.run(connection, values)
+        return True
+
+
+def _in_orders(pairing: Pairing) -> Any:
+    return and_(*(column == bindparam(name, type_=column.type) for name, column, _ in pairing.keys))
+
+
+def _in_history(pairing: Pairing) -> Any:
+    return and_(*(local == bindparam(name, type_=local.type) for name, _, local in pairing.keys))
+
+
+def _free(pairing: Pairing) -> Any:
+    """Whether the order still has the revision that was read."""
+    return and_(_in_orders(pairing), pairing.orders.c.revision == bindparam("revision"))
+
+
+def _free_of_key(pairing: Pairing) -> Any:
+    """Whether, besides, no entry of the order has the key."""
+    used = exists().where(_in_history(pairing), pairing.history.c.key == bindparam("key"))
+    return and_(_free(pairing), ~used)
+
+
+def _move(pairing: Pairing) -> Any:
+    past = pairing.history
+    values = {name: bindparam(written, type_=past.c[written].type) for name, written in AFTERWARDS.items()}
+    return update(pairing.orders).values(values)
+
+
+def _appending(pairing: Pairing, condition: Any) -> Any:
+    """INSERT INTO history SELECT … FROM orders WHERE the condition holds."""
+    columns = _columns(pairing)
+    row = select(*columns.values()).select_from(pairing.orders).where(condition)
+    return insert(pairing.history).from_select(list(columns), row).inline()
+
+
+def _moving(pairing: Pairing, condition: Any) -> Any:
+    """WITH moved AS (UPDATE orders … WHERE the condition holds RETURNING) INSERT INTO history SELECT … FROM moved."""
+    moved = _move(pairing).where(condition).returning(literal_column("1").label("moved")).cte("moved")
+    columns = _columns(pairing)
+    return insert(pairing.history).from_select(list(columns), select(*columns.values()).select_from(moved)).inline()
+
+
+def _columns(pairing: Pairing) -> dict[str, Any]:
+    """Column -> parameter, for a new row of the history."""
+    past = pairing.history
+    given = {local.name: bindparam(name, type_=local.type) for name, _, local in pairing.keys}
+    return given | {name: bindparam(name, type_=past.c[name].type) for name in ENTRY}
+
+
+class Prepared:
+    """A Core statement with its text for one dialect, and what it takes to fill its parameters.
+
+    `names` are those of the values that `run` gets, in their order.
+    """
+
+    __slots__ = ("_core", "_defaults", "_names", "_pick", "_processors", "text")
+
+    def __init__(self, core: Any, dialect: Dialect, names: tuple[str, ...]) -> None:
+        compiled = core.compile(dialect=dialect)
+        filled = [*(compiled.insert_prefetch or ()), *(compiled.update_prefetch or ())]
+        places = {name: place for place, name in enumerate((*names, *(column.key for column in filled)))}
+        self._core = core
+        self.text = str(compiled)
+        self._names = names
+        self._defaults = [_default(column, core) for column in filled]
+        self._processors = [(places[name], process) for name, process in _processors(compiled.binds, dialect)]
+        self._pick = _picker(compiled.positiontup, {name: places[name] for name in compiled.binds})
+
+    def run(self, connection: Connection, values: Sequence[Any]) -> CursorResult[Any]:
+        """Execute the statement with these values."""
+        if "schema_translate_map" in connection.get_execution_options():
+            return connection.execute(self._core, dict(zip(self._names, values, strict=True)))
+        bound = [*values, *(default() for default in self._defaults)] if self._defaults else [*values]
+        for place, process in self._processors:
+            value = bound[place]
+            if value is not None:
+                bound[place] = process(value)
+        return connection.exec_driver_sql(self.text, self._pick(bound))
+
+
+def _picker(ordered: Sequence[str] | None, places: Mapping[str, int]) -> Callable[[list[Any]], Any]:
+    """From the values to what the driver takes: a tuple by position, or a mapping."""
+    if ordered is None:
+        items = tuple(places.items())
+        return lambda bound: {name: bound[place] for name, place in items}
+    order = [places[name] for name in ordered]
+    return itemgetter(*order) if len(order) > 1 else lambda bound: (bound[order[0]],)
+
+
+def _processors(binds: Mapping[str, Any], dialect: Dialect) -> Iterator[tuple[str, Callable[[Any], Any]]]:
+    """What has to be done to a parameter before the driver gets it, for those where that is anything."""
+    for name, bind in binds.items():
+        process = bind.type.dialect_impl(dialect).bind_processor(dialect)
+        if process is not None:
+            yield name, _shortened(process) if isinstance(bind.type, JSON) else process
+
+
+def _shortened(process: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The same for JSON, with the empty list, which most entries hold, made once."""
+    empty = process([])
+    return lambda value: empty if value == [] else process(value)
+
+
+def _default(column: Column[Any], core: Any) -> Callable[[], Any]:
+    """What fills a column of the service's own: its default on INSERT, its onupdate on UPDATE."""
+    default: Any = column.onupdate if core.is_update else column.default
+    if default.is_scalar:
+        return lambda: default.arg
+    return lambda: default.arg(None)

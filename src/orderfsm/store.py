@@ -1,0 +1,217 @@
+"""Where orders and their histories are kept: reading and writing them in the caller's session. Nothing here commits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.orm.attributes import instance_state, set_committed_value
+
+from .columns import STATE
+from .errors import Conflict
+from .history import Actor, Entry, Link, Reason
+from .pairing import pairing
+from .statements import Reading, Statements
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection, Executable, Row
+    from sqlalchemy.orm import InstanceState, Session
+
+    from .bases import HistoryEntry, Stateful
+
+__all__ = ["SqlStore"]
+
+
+class SqlStore:
+    """Orders and histories in two tables of the service's, bound by the foreign key from one to the other.
+
+    `order` is a class on `Stateful`, `history` one on `HistoryEntry`. Raises ChartError when they do not fit together.
+    """
+
+    def __init__(self, order: type[Stateful], history: type[HistoryEntry]) -> None:
+        self.order = order
+        self.history = history
+        self._pairing = pairing(order, history)
+        self._reading = Reading(self._pairing)
+        self._statements: dict[tuple[str, str], Statements] = {}
+        self._bind = {"mapper": self._pairing.mapper}
+
+    # --- reading
+
+    def position(self, session: Session, order: Stateful) -> tuple[str | None, int]:
+        """Configuration and revision of an order, from memory where they are there; (None, 0) before it is opened."""
+        state = self._state(session, order)
+        if state.key is None:
+            return None, 0
+        held = state.dict
+        try:
+            return held["configuration"], held["revision"]
+        except KeyError:
+            return self._read(session, order, state)
+
+    def reload(self, session: Session, order: Stateful) -> tuple[str | None, int]:
+        """The same from the database, as far as the transaction sees; the rest of the order is read when asked for.
+
+        Changes that the service has made to the object and not flushed stay.
+        """
+        state = self._state(session, order)
+        names = [name for name in self._pairing.mapper.column_attrs.keys() if name not in state.committed_state]  # noqa: SIM118
+        session.expire(order, names)
+        return self._read(session, order, state)
+
+    def _read(self, session: Session, order: Stateful, state: InstanceState[Any]) -> tuple[str | None, int]:
+        connection = session.connection(self._bind)
+        found: Any = self._for(connection).position.run(connection, state.key[1]).first()  # type: ignore[index]
+        if found is None:
+            raise Conflict(f"{self.name(order)} is gone: its row was deleted; nothing can be sent to it")
+        configuration, revision = found
+        set_committed_value(order, "configuration", configuration)
+        set_committed_value(order, "revision", revision)
+        return configuration, revision
+
+    def entries(self, session: Session, order: Stateful) -> list[Entry]:
+        """The order's history by sequence; empty before it is opened."""
+        return [entry for entry, _ in self._select(session, order, self._reading.entries)]
+
+    def last(self, session: Session, order: Stateful) -> Entry | None:
+        """The order's last entry."""
+        found = self._select(session, order, self._reading.last)
+        return found[0][0] if found else None
+
+    def keyed(self, session: Session, order: Stateful, key: str) -> tuple[Entry, str | None] | None:
+        """The entry that was written under an idempotency key, with the fingerprint of its request."""
+        found = self._select(session, order, self._reading.keyed, key=key)
+        return found[0] if found else None
+
+    def _select(
+        self, session: Session, order: Stateful, statement: Executable, **more: str
+    ) -> list[tuple[Entry, str | None]]:
+        state = self._state(session, order)
+        if state.key is None:
+            return []
+        names = (name for name, _, _ in self._pairing.keys)
+        rows = session.connection(self._bind).execute(statement, dict(zip(names, state.key[1], strict=True)) | more)
+        key = self.key(order)
+        return [(_entry(key, row), row.fingerprint) for row in rows]
+
+    def _state(self, session: Session, order: Stateful) -> InstanceState[Any]:
+        state: InstanceState[Any] = instance_state(order)
+        if state.session is session or state.key is None:
+            return state
+        raise ValueError(f"{self.name(order)} does not belong to this session; get it from the session, or merge it")
+
+    # --- writing
+
+    def admit(self, session: Session, order: Stateful) -> None:
+        """See to it that the order has a row, so that a history can refer to it: add it to the session and flush."""
+        if instance_state(order).key is None:
+            session.add(order)
+            session.flush()
+
+    def key(self, order: Stateful) -> Any:
+        """The order's primary key: a value, a tuple when it has several columns, None before it has a row."""
+        state: InstanceState[Any] = instance_state(order)
+        if state.key is None:
+            return None
+        identity = state.key[1]
+        return identity[0] if len(identity) == 1 else tuple(identity)
+
+    def record(self, session: Session, order: Stateful, entry: Entry, fingerprint: str | None = None) -> bool:
+        """Write an entry and move the order to where it ends; False, and nothing is written, when somebody moved first.
+
+        The order must still have the revision before the entry's, and no entry of it may have the entry's key.
+        """
+        state: InstanceState[Any] = instance_state(order)
+        connection = session.connection(self._bind)
+        values = _values(state.key[1], entry, fingerprint)  # type: ignore[index]
+        if not self._for(connection).record(connection, values, keyed=entry.key is not None):
+            return False
+        self._remember(session, order, state, entry)
+        return True
+
+    def _remember(self, session: Session, order: Stateful, state: InstanceState[Any], entry: Entry) -> None:
+        """Bring the object up to date, all at once; it stays clean, so that the ORM writes nothing of its own."""
+        held = state.dict
+        held["configuration"] = entry.after
+        held["code"] = entry.code
+        held["category"] = entry.category
+        held["revision"] = entry.sequence
+        held["chart"] = entry.chart
+        held["chart_version"] = entry.chart_version
+        state._commit(held, STATE)  # set_committed_value() for several attributes
+        session._register_altered((state,))  # or else rolling back to a savepoint would not expire the object
+        if self._pairing.stamped:
+            session.expire(order, self._pairing.stamped)
+
+    def _for(self, connection: Connection) -> Statements:
+        dialect = connection.dialect
+        try:
+            return self._statements[dialect.name, dialect.driver]
+        except KeyError:
+            made = self._statements[dialect.name, dialect.driver] = Statements(self._pairing, dialect)
+            return made
+
+    def name(self, order: Stateful) -> str:
+        """The order in messages, such as `Order 17`."""
+        key = self.key(order)
+        return f"{type(order).__name__} {'(new)' if key is None else key}"
+
+
+# --- between entries and rows
+
+
+def _values(identity: Sequence[Any], entry: Entry, fingerprint: str | None) -> list[Any]:
+    """The order's key, the columns of ENTRY, and the revision that the order must have."""
+    actor, reason = entry.actor, entry.reason
+    return [
+        *identity,
+        entry.sequence,
+        entry.event,
+        entry.before,
+        entry.after,
+        entry.code,
+        entry.category,
+        *((None, None, None) if actor is None else (actor.role, actor.id, actor.label)),
+        entry.origin,
+        *((None, None) if reason is None else (reason.code, reason.text)),
+        [link.as_dict() for link in entry.links] if entry.links else [],
+        entry.payload,
+        entry.occurred_at,
+        entry.recorded_at,
+        entry.chart,
+        entry.chart_version,
+        entry.chart_profile,
+        entry.chart_hash,
+        entry.key,
+        fingerprint,
+        entry.caused_by,
+        entry.sequence - 1,
+    ]
+
+
+def _entry(key: Any, row: Row[Any]) -> Entry:
+    actor = None if row.actor_role is None else Actor(row.actor_role, row.actor_id or "", row.actor_label or "")
+    reason = Reason(row.reason_code, row.reason_text) if row.reason_code or row.reason_text else None
+    return Entry(
+        before=row.before,
+        event=row.event,
+        after=row.after,
+        sequence=row.sequence,
+        code=row.code,
+        occurred_at=row.occurred_at,
+        recorded_at=row.recorded_at,
+        actor=actor,
+        reason=reason,
+        links=tuple(Link(**link) for link in row.links),
+        payload=row.payload,
+        order=key,
+        category=row.category,
+        origin=row.origin,
+        key=row.key,
+        caused_by=row.caused_by,
+        chart=row.chart,
+        chart_version=row.chart_version,
+        chart_profile=row.chart_profile,
+        chart_hash=row.chart_hash,
+    )

@@ -1,0 +1,35 @@
+"""Ready-made tables for whoever has none: `orders` and `order_history`, in SQLModel's own metadata."""
+
+# No `from __future__ import annotations`: SQLModel reads the annotations of tables when the class is made.
+
+from typing import Any
+
+from sqlalchemy import JSON, Engine, String
+from sqlmodel import Field, SQLModel
+
+from .bases import HistoryEntry, Stateful
+
+__all__ = ["Order", "OrderHistory", "create_all"]
+
+
+class Order(Stateful, table=True):
+    """An order: its state, a `reference` of the service's own, and any `data` that guards may read."""
+
+    __tablename__ = "orders"
+
+    id: int | None = Field(default=None, primary_key=True)
+    reference: str | None = Field(default=None, sa_type=String, index=True)
+    data: dict[str, Any] = Field(default_factory=dict, sa_type=JSON, nullable=False)
+
+
+class OrderHistory(HistoryEntry, table=True):
+    """The history of the ready-made orders."""
+
+    __tablename__ = "order_history"
+
+    order_id: int = Field(foreign_key="orders.id")
+
+
+def create_all(engine: Engine) -> None:
+    """Create the two ready-made tables where they are missing. A service with migrations makes them there instead."""
+    SQLModel.metadata.create_all(engine, tables=[Order.__table__, OrderHistory.__table__])  # type: ignore[attr-defined]
