@@ -19,6 +19,7 @@ ROOT = Path(__file__).parent.parent
 
 settings.register_profile("fast", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("long", settings.get_profile("fast"), max_examples=5_000, stateful_step_count=200)
+os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and what the command line prints depends on it
 settings.load_profile("long" if os.environ.get("ORDERFSM_SOAK") else "fast")
 
 
