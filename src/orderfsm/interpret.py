@@ -217,10 +217,7 @@ class _Macrostep:
         return out
 
     def domain(self, transition: Transition) -> str | None:
-        """The state inside which a transition with targets happens; None is the chart itself.
-
-        Worked out once per microstep, before anything is left: leaving may change what history states remember.
-        """
+        """The state inside which a transition with targets happens, before anything is left; None is the chart."""
         if id(transition) not in self.domains:
             self.domains[id(transition)] = self.find_domain(transition)
         return self.domains[id(transition)]
@@ -286,11 +283,15 @@ class _Macrostep:
     # --- enterStates, computeEntrySet, addDescendantStatesToEnter, addAncestorStatesToEnter
 
     def enter(self, enabled: list[Transition]) -> None:
+        """Enter what is to be entered; unlike in Appendix D, never a state that is active already.
+
+        There a history state that is targeted from beside what it remembers would enter its inner states twice.
+        """
         entry = _Entry(self)
         for transition in enabled:
             if transition.targets:
                 entry.add(transition)
-        for name in sorted(entry.states, key=self.chart.order.__getitem__):
+        for name in sorted(entry.states - self.run.active, key=self.chart.order.__getitem__):
             self.enter_one(self.chart.by_name[name], entry)
 
     def enter_one(self, state: State, entry: _Entry) -> None:
