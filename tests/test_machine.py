@@ -154,6 +154,8 @@ def test_facts_of_the_machine_and_of_the_call() -> None:
     assert not order.may_complete()
     assert order.may_complete(facts={"order": {"paid": True}})
     order.settled = True
+    with pytest.raises(GuardFailed):
+        order.may_complete(facts={})
     assert order.complete()
 
 

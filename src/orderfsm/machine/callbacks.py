@@ -27,7 +27,7 @@ Key: TypeAlias = tuple[str, str]
 """When, and of which event or state; "" is any."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """What comes along with an event; `facts` stands in for the Machine's own."""
 

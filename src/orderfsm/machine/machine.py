@@ -142,6 +142,10 @@ class Machine:
             raise NotOpened(f"this {type(model).__name__} is not bound to {self.chart.name}; bind it with add_model")
         return found
 
+    def is_state(self, model: object, state: str) -> bool:
+        """Whether a state is active; a compound one is while anything inside it is."""
+        return state in self.configuration(model).states
+
     def allowed(self, model: object) -> tuple[str, ...]:
         """The events that could be sent to an object now; what has not come along counts as satisfiable."""
         facts = partial(self._facts, model)
@@ -183,7 +187,18 @@ class Machine:
         return True
 
     def _decide(self, model: object, event: str, call: Call) -> Step:
-        return step(self.chart, self.configuration(model), event, **self._told(model, call))
+        return step(
+            self.chart,
+            self.configuration(model),
+            event,
+            actor=call.actor,
+            reason=call.reason,
+            links=call.links,
+            payload=call.payload,
+            facts=partial(self._facts, model) if call.facts is None else call.facts,
+            guards=self._guards,
+            now=self._moment(call.now),
+        )
 
     def _told(self, model: object, call: Call) -> dict[str, Any]:
         return {
@@ -238,7 +253,7 @@ class Machine:
         with self._lock:
             if self.configuration(model) != step.before:
                 return False
-            put(model, STORED, step.after)
+            object.__setattr__(model, STORED, step.after)
             return True
 
     # --- callbacks

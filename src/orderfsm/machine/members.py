@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-from functools import partial, partialmethod
+from functools import partial
 from inspect import getattr_static
 from typing import TYPE_CHECKING, Any
 
 from orderfsm.errors import ChartError, DirectAssignment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import NoReturn
 
-    from orderfsm.cell import Configuration, Step
+    from orderfsm.cell import Configuration
     from orderfsm.chart import Chart
-    from orderfsm.history import Actor, Link, Reason
 
     from .callbacks import Callback, Key, Occasion
     from .machine import Machine
@@ -75,8 +73,20 @@ class _Shown(property):
     """An attribute that tells the state and refuses to be assigned."""
 
 
-class _Asked(partialmethod[Any]):
-    """A method for one event or state."""
+class _Asked:
+    """A method that hands the object to its Machine, with the event or state that it is for."""
+
+    __slots__ = ("method", "names")
+
+    def __init__(self, method: str, *names: str) -> None:
+        self.method = method
+        self.names = names
+
+    def __get__(self, model: object, cls: type | None = None) -> Any:
+        return self if model is None else partial(getattr(_machine(model), self.method), model, *self.names)
+
+    def __repr__(self) -> str:
+        return f"<Machine.{self.method} for {', '.join(self.names) or 'any event'}>"
 
 
 def _members(chart: Chart, events: Iterable[str], model_attribute: str) -> Iterator[tuple[str, object]]:
@@ -84,13 +94,13 @@ def _members(chart: Chart, events: Iterable[str], model_attribute: str) -> Itera
     prefix = "is_" if model_attribute == "state" else f"is_{model_attribute}_"
     yield model_attribute, _Shown(_state, _refuse, doc="The names of the active leaves.")
     yield "configuration", _Shown(_configuration, _refuse, doc="The configuration: leaves, and what is remembered.")
-    yield "trigger", _Asked(_trigger)
-    yield "may_trigger", _Asked(_may)
+    yield "trigger", _Asked("trigger")
+    yield "may_trigger", _Asked("may")
     for event in events:
-        yield attribute(event), _Asked(_trigger, event)
-        yield f"may_{attribute(event)}", _Asked(_may, event)
+        yield attribute(event), _Asked("trigger", event)
+        yield f"may_{attribute(event)}", _Asked("may", event)
     for state in chart.by_name:
-        yield prefix + attribute(state), _Asked(_is, state)
+        yield prefix + attribute(state), _Asked("is_state", state)
 
 
 def _machine(model: object) -> Machine:
@@ -110,42 +120,4 @@ def _refuse(model: object, value: object) -> NoReturn:
     raise DirectAssignment(
         f"the state of {type(model).__name__} cannot be set to {value!r}: the chart decides; send it an event, "
         f"enabled now: {', '.join(_machine(model).allowed(model)) or 'none'}"
-    )
-
-
-def _is(model: object, state: str) -> bool:
-    return state in _configuration(model).states
-
-
-def _trigger(
-    model: object,
-    event: str,
-    *,
-    actor: Actor | str | None = None,
-    reason: Reason | str | None = None,
-    links: Sequence[Link] = (),
-    payload: Mapping[str, Any] | None = None,
-    facts: Mapping[str, Any] | None = None,
-    now: datetime | None = None,
-) -> Step:
-    """Send an event; the step that it took. Raises Refused."""
-    return _machine(model).trigger(
-        model, event, actor=actor, reason=reason, links=links, payload=payload, facts=facts, now=now
-    )
-
-
-def _may(
-    model: object,
-    event: str,
-    *,
-    actor: Actor | str | None = None,
-    reason: Reason | str | None = None,
-    links: Sequence[Link] = (),
-    payload: Mapping[str, Any] | None = None,
-    facts: Mapping[str, Any] | None = None,
-    now: datetime | None = None,
-) -> bool:
-    """Whether the same call would go through."""
-    return _machine(model).may(
-        model, event, actor=actor, reason=reason, links=links, payload=payload, facts=facts, now=now
     )
