@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import JSON, PrimaryKeyConstraint, String, UniqueConstraint, event
-from sqlalchemy.orm.attributes import instance_dict, instance_state, set_committed_value
+from sqlalchemy.orm.attributes import instance_state, set_committed_value
 from sqlmodel import Field, SQLModel
 
 from .columns import STATE, UtcDateTime
@@ -91,10 +91,7 @@ def _protect(_: type[Stateful], name: str, attribute: Any) -> None:
 
 def _refuse(order: Stateful, value: object, _: object, initiator: Any) -> None:
     name: str = initiator.key
-    if name in instance_dict(order) or instance_state(order).key is not None:
-        held = getattr(order, name)
-    else:
-        held = STATE[name]
+    held = STATE[name] if instance_state(order).key is None else getattr(order, name)
     if value != held:
         raise _direct(f"{type(order).__name__}.{name} = {value!r}")
 

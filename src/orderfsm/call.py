@@ -12,7 +12,7 @@ from .chart import START
 from .errors import Blocker, GuardFailed, MissingGuard, NotEnabled, PayloadInvalid, UnknownEvent
 from .expression import parse_timestamp
 from .graph import passed, way
-from .history import Actor, Reason
+from .history import ADOPTED, Actor, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -114,12 +114,20 @@ class Call:
         """The order's past for was() and days_since(): the given history, else what the chart makes certain."""
         history = self.known().get("history")
         if history is not None:
-            return [self.visit(entry) for entry in history]
+            entries = list(history)
+            return [*self.unrecorded(entries), *(self.visit(entry) for entry in entries)]
         if not self.foregone(guard):
             raise GuardFailed(
                 f"{guard.text}: the history was not supplied; give facts={{'history': entries}}", guard=guard.text
             )
         return [(None, self.passed()[0])]
+
+    def unrecorded(self, entries: Sequence[Any]) -> Visits:
+        """What an adopted order was before its first entry: what every way there has been in, nobody knows when."""
+        if not entries or _read(entries[0], "event") != ADOPTED or _read(entries[0], "before") not in (None, START):
+            return []
+        known = passed(self.table).get(str(_read(entries[0], "after")))
+        return [] if known is None else [(None, known.always - self.visit(entries[0])[1])]
 
     def foregone(self, guard: Guard) -> bool:
         """Whether the chart alone decides what the guard asks about the past: every way, or no way, has been there."""

@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, event
 from .errors import UnsafeSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy import URL, Connection, Engine
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -58,13 +58,28 @@ def secure(engine: Engine, *, durability: Durability = "full") -> Engine:
     For engines that the service makes itself; an AsyncEngine gives its `sync_engine`. Other databases are left alone.
     """
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", lambda connection, _: _prepare_sqlite(connection, durability))
+        event.listen(engine, "connect", _closing(lambda connection: _prepare_sqlite(connection, durability)))
         event.listen(engine, "begin", _begin)
     elif engine.dialect.name == "postgresql":
         if engine.dialect.driver.startswith("psycopg"):
             event.listen(engine, "do_connect", _keep_alive)
-        event.listen(engine, "connect", lambda connection, _: _examine_postgresql(connection, durability))
+        examine = _closing(lambda connection: _examine_postgresql(connection, durability))
+        event.listen(engine, "first_connect", examine, insert=True)  # before SQLAlchemy trips over the encoding
+        event.listen(engine, "connect", examine)
     return engine
+
+
+def _closing(prepare: Callable[[Any], None]) -> Callable[[Any, Any], None]:
+    """A listener that closes the connection when it cannot be prepared."""
+
+    def listen(connection: Any, _: Any) -> None:
+        try:
+            prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+
+    return listen
 
 
 # --- SQLite ------------------------------------------------------------------
@@ -123,6 +138,7 @@ def _examine_postgresql(connection: Any, durability: Durability) -> None:
 
 def _unsafe(connection: Any, durability: Durability) -> Iterator[str]:
     encoding = _ask(connection, "SHOW server_encoding")
+    encoding = encoding.decode() if isinstance(encoding, bytes) else encoding  # as it comes from a SQL_ASCII database
     if encoding != "UTF8":
         yield f"server_encoding is {encoding}; create the database with ENCODING 'UTF8'"
     for name in ("fsync", "full_page_writes"):

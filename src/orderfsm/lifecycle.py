@@ -364,7 +364,7 @@ class Lifecycle:
             actor=request.actor,
             reason=request.reason,
             links=request.links,
-            payload=request.payload,
+            payload=request.plain,
             order=self.store.key(order),
             category=after.category and after.category.value,
             origin=request.origin,

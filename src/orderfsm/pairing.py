@@ -10,7 +10,7 @@ from sqlalchemy import ForeignKeyConstraint, PrimaryKeyConstraint, UniqueConstra
 from .errors import ChartError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Column, Table
     from sqlalchemy.orm import Mapper
@@ -31,8 +31,9 @@ ENTRY = (
 class Pairing:
     """Two tables and the foreign key between them.
 
-    `keys` has the parameter's name, the order's key column and the history's column for each part of the key, `stamped`
-    the attributes of an order that the database or the ORM renews with every UPDATE.
+    `keys` has the parameter's name, the order's key column and the history's column for each part of the key.
+    `defaults` fill the history's other columns, `stamps` are the order's `onupdate` values that Python makes; `stamped`
+    names the attributes of an order that change with every UPDATE.
     """
 
     mapper: Mapper[Any]
@@ -40,6 +41,8 @@ class Pairing:
     history: Table
     keys: tuple[tuple[str, Column[Any], Column[Any]], ...]
     stamped: tuple[str, ...]
+    defaults: Mapping[str, Callable[[], Any]]
+    stamps: Mapping[str, Callable[[], Any]]
 
 
 def pairing(order: type[Stateful], history: type[HistoryEntry]) -> Pairing:
@@ -54,7 +57,17 @@ def pairing(order: type[Stateful], history: type[HistoryEntry]) -> Pairing:
     _verify_unique(past, [*locals_, "key"], history)
     _verify_filled(past, {*locals_, *ENTRY}, history)
     stamped = tuple(p.key for p in mapper.column_attrs if getattr(p.columns[0], "onupdate", None) is not None)
-    return Pairing(mapper, orders, past, keys, stamped)
+    others = [column for column in past.columns if column.name not in {*locals_, *ENTRY}]
+    defaults = {column.name: made for column in others if (made := _maker(column.default))}
+    stamps = {column.name: made for column in orders.columns if (made := _maker(column.onupdate))}
+    return Pairing(mapper, orders, past, keys, stamped, defaults, stamps)
+
+
+def _maker(default: Any) -> Callable[[], Any] | None:
+    """A function for a default that Python makes; None for one that the database makes, and for none at all."""
+    if default is None or not (default.is_scalar or default.is_callable):
+        return None
+    return (lambda: default.arg) if default.is_scalar else (lambda: default.arg(None))
 
 
 def _table(mapper: Mapper[Any], model: type) -> Table:

@@ -27,7 +27,10 @@ NOBODY = Actor("")
 
 @dataclass(slots=True)
 class Request:
-    """A command as it was given: `asked` names it in the fingerprint, `event` is what will be recorded."""
+    """A command as it was given: `asked` names it in the fingerprint, `event` is what will be recorded.
+
+    Guards see the payload as it was given; `plain` is what JSON makes of it, which is recorded.
+    """
 
     asked: str
     event: str
@@ -41,6 +44,7 @@ class Request:
     caused_by: str | None = None
     expected_revision: int | None = None
     recorded_at: datetime | None = None
+    plain: Mapping[str, Any] | None = None
 
     def settle(self, now: datetime) -> None:
         """Make values of actor, reason and links, plain JSON of the payload; raises ValueError, TypeError.
@@ -56,7 +60,7 @@ class Request:
         if self.links:
             self.links = tuple(self.links)
         if self.payload is not None:
-            self.payload = json.loads(json.dumps(self.payload, default=_plain, allow_nan=False))
+            self.plain = json.loads(json.dumps(self.payload, default=_plain, allow_nan=False))
         if self.key is not None and not 0 < len(self.key) <= KEY_LIMIT:
             raise ValueError(f"an idempotency key has 1 to {KEY_LIMIT} characters, not {len(self.key)}")
         self._verify_texts()
@@ -81,7 +85,7 @@ class Request:
             return None
         actor, reason = self.actor or NOBODY, self.reason or Reason()
         parts = [self.asked, actor.role, actor.id, reason.code, reason.text, [link.as_dict() for link in self.links]]
-        text = json.dumps([*parts, self.payload], sort_keys=True, separators=(",", ":"))
+        text = json.dumps([*parts, self.plain], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -15,7 +15,7 @@ from .pairing import ENTRY
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from sqlalchemy import Column, Connection, CursorResult, Dialect, Executable
+    from sqlalchemy import Connection, CursorResult, Dialect, Executable
 
     from .pairing import Pairing
 
@@ -54,7 +54,10 @@ class Statements:
         self._together = dialect.name == "postgresql"
         entry = _moving if self._together else _appending
         made = [entry(pairing, condition) for condition in (_free(pairing), _free_of_key(pairing))]
-        names = (*names, *ENTRY, "revision")
+        defaults = {f"default_{name}": made for name, made in pairing.defaults.items()}
+        stamps = {f"stamp_{name}": made for name, made in pairing.stamps.items()}
+        self._made = tuple((defaults | stamps).values())
+        names = (*names, *ENTRY, "revision", *defaults, *stamps)
         self._plain, self._keyed = (Prepared(statement, dialect, names) for statement in made)
         self._move = Prepared(_move(pairing).where(_in_orders(pairing)), dialect, names)
 
@@ -65,6 +68,8 @@ class Statements:
         the entry comes first, because constraints refuse entries: then nothing of the two has been written.
         """
         entry = self._keyed if keyed else self._plain
+        if self._made:
+            values = [*values, *(make() for make in self._made)]
         if entry.run(connection, values).rowcount != 1:
             return False
         if not self._together:
@@ -94,7 +99,8 @@ def _free_of_key(pairing: Pairing) -> Any:
 def _move(pairing: Pairing) -> Any:
     past = pairing.history
     values = {name: bindparam(written, type_=past.c[written].type) for name, written in AFTERWARDS.items()}
-    return update(pairing.orders).values(values)
+    stamps = {name: bindparam(f"stamp_{name}", type_=pairing.orders.c[name].type) for name in pairing.stamps}
+    return update(pairing.orders).values(values | stamps)
 
 
 def _appending(pairing: Pairing, condition: Any) -> Any:
@@ -115,7 +121,8 @@ def _columns(pairing: Pairing) -> dict[str, Any]:
     """Column -> parameter, for a new row of the history."""
     past = pairing.history
     given = {local.name: bindparam(name, type_=local.type) for name, _, local in pairing.keys}
-    return given | {name: bindparam(name, type_=past.c[name].type) for name in ENTRY}
+    given |= {name: bindparam(name, type_=past.c[name].type) for name in ENTRY}
+    return given | {name: bindparam(f"default_{name}", type_=past.c[name].type) for name in pairing.defaults}
 
 
 class Prepared:
@@ -124,24 +131,23 @@ class Prepared:
     `names` are those of the values that `run` gets, in their order.
     """
 
-    __slots__ = ("_core", "_defaults", "_names", "_pick", "_processors", "text")
+    __slots__ = ("_core", "_names", "_pick", "_processors", "text")
 
     def __init__(self, core: Any, dialect: Dialect, names: tuple[str, ...]) -> None:
         compiled = core.compile(dialect=dialect)
-        filled = [*(compiled.insert_prefetch or ()), *(compiled.update_prefetch or ())]
-        places = {name: place for place, name in enumerate((*names, *(column.key for column in filled)))}
+        places = {name: place for place, name in enumerate(names)}
         self._core = core
         self.text = str(compiled)
         self._names = names
-        self._defaults = [_default(column, core) for column in filled]
         self._processors = [(places[name], process) for name, process in _processors(compiled.binds, dialect)]
         self._pick = _picker(compiled.positiontup, {name: places[name] for name in compiled.binds})
 
     def run(self, connection: Connection, values: Sequence[Any]) -> CursorResult[Any]:
         """Execute the statement with these values."""
         if "schema_translate_map" in connection.get_execution_options():
-            return connection.execute(self._core, dict(zip(self._names, values, strict=True)))
-        bound = [*values, *(default() for default in self._defaults)] if self._defaults else [*values]
+            named = dict(zip(self._names, values, strict=True))
+            return connection.execute(self._core, named, execution_options={"preserve_rowcount": True})
+        bound = [*values]
         for place, process in self._processors:
             value = bound[place]
             if value is not None:
@@ -170,11 +176,3 @@ def _shortened(process: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """The same for JSON, with the empty list, which most entries hold, made once."""
     empty = process([])
     return lambda value: empty if value == [] else process(value)
-
-
-def _default(column: Column[Any], core: Any) -> Callable[[], Any]:
-    """What fills a column of the service's own: its default on INSERT, its onupdate on UPDATE."""
-    default: Any = column.onupdate if core.is_update else column.default
-    if default.is_scalar:
-        return lambda: default.arg
-    return lambda: default.arg(None)

@@ -1,0 +1,202 @@
+"""What the tests of the shell share: a chart, four kinds of tables, databases of both kinds, a clock set by hand."""
+
+# No `from __future__ import annotations`: SQLModel reads the annotations of tables when the class is made.
+
+import itertools
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Engine, ForeignKeyConstraint, create_engine, event, text
+from sqlmodel import Field, SQLModel
+
+from orderfsm import Chart
+from orderfsm.chart import START, Category, Event, Guard, Kind, ReasonRule, State, Transition
+from orderfsm.chart import Field as PayloadField
+from orderfsm.expression import parse
+from orderfsm.lifecycle import Lifecycle
+from orderfsm.sqlmodel import HistoryEntry, Order, OrderHistory, SqlStore, Stateful, engine
+
+
+def when(expression: str) -> tuple[Guard]:
+    return (Guard(expression=parse(expression)),)
+
+
+PRESS = Chart(
+    "test/press",
+    (
+        State("received", category=Category.OPEN),
+        State("working", Kind.COMPOUND, initial=("accepted",), category=Category.OPEN),
+        State("was", Kind.SHALLOW, parent="working", initial=("accepted",)),
+        State("accepted", parent="working"),
+        State("printing", parent="working", code="IN_PRINT"),
+        State("held", code="ON_HOLD", category=Category.SUSPENDED),
+        State("shipped", Kind.FINAL, category=Category.DONE),
+        State("canceled", Kind.FINAL, category=Category.CANCELLED),
+        State("lost", Kind.FINAL, code="FAILED", category=Category.FAILED),
+        State("burnt", Kind.FINAL, code="FAILED", category=Category.FAILED),
+    ),
+    (
+        Transition(START, ("rush",), ("printing",), by=("printer",)),
+        Transition("received", ("accept",), ("accepted",), by=("printer",)),
+        Transition("received", ("withdraw",), ("canceled",)),
+        Transition("received", ("reject",), ("canceled",)),
+        Transition("accepted", ("print",), ("printing",)),
+        Transition("working", ("note",)),
+        Transition("working", ("hold",), ("held",), reason=ReasonRule("required")),
+        Transition("held", ("resume",), ("was",)),
+        Transition("held", ("drop",), ("lost",), when("was('printing')")),
+        Transition("printing", ("ship",), ("shipped",), when("payload.weight > 0"), links=("tracking",)),
+        Transition("printing", ("lose",), ("lost",)),
+        Transition("printing", ("burn",), ("burnt",)),
+        Transition("accepted", ("cancel",), ("canceled",), (Guard("refundable"),), by=("customer",)),
+        Transition("accepted", ("expire",), ("canceled",), when("days_since('accepted') >= 14")),
+        Transition("accepted", ("audit",), (), when("order.revision >= 2 and size(items) == 0")),
+    ),
+    version="7",
+    initial=("received",),
+    events=(Event("ship", payload=(PayloadField("weight", "number"),)),),
+    guards={"refundable": "The customer has not been invoiced."},
+    aliases={"cancelled": "canceled"},
+    hash="5eed" * 16,
+)
+
+
+class Booking(Stateful, table=True):
+    """An order with a UUID, a stamp of its own, and a history with columns of its own."""
+
+    __tablename__ = "test_booking"
+
+    id: uuid.UUID = Field(default_factory=uuid.uuid4, primary_key=True)
+    note: str = ""
+    stamps: int = Field(default=0, sa_column_kwargs={"onupdate": itertools.count(1).__next__})
+
+
+class BookingHistory(HistoryEntry, table=True):
+    __tablename__ = "test_booking_history"
+
+    order_id: uuid.UUID = Field(foreign_key="test_booking.id")
+    region: str = "north"
+    ticket: uuid.UUID = Field(default_factory=uuid.uuid4)
+
+
+class Parcel(Stateful, table=True):
+    """An order with a text for a key."""
+
+    __tablename__ = "test_parcel"
+
+    number: str = Field(primary_key=True)
+    note: str = ""
+
+
+class ParcelHistory(HistoryEntry, table=True):
+    __tablename__ = "test_parcel_history"
+
+    order_id: str = Field(foreign_key="test_parcel.number")
+
+
+class Line(Stateful, table=True):
+    """An order with a key of two columns."""
+
+    __tablename__ = "test_line"
+
+    tenant: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    note: str = ""
+
+
+class LineHistory(HistoryEntry, table=True):
+    __tablename__ = "test_line_history"
+    __order_key__ = ("tenant", "number")
+    __table_args__ = (ForeignKeyConstraint(["tenant", "number"], ["test_line.tenant", "test_line.number"]),)
+
+    tenant: str
+    number: int
+
+
+NUMBERS = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A kind of tables, with a function that makes a new order."""
+
+    name: str
+    order: type[Any]
+    history: type[Any]
+    new: Callable[[], Any]
+
+    @property
+    def store(self) -> SqlStore:
+        return SqlStore(self.order, self.history)
+
+
+KINDS = (
+    Kept("ready-made", Order, OrderHistory, Order),
+    Kept("uuid", Booking, BookingHistory, Booking),
+    Kept("text", Parcel, ParcelHistory, lambda: Parcel(number=f"P-{next(NUMBERS)}")),
+    Kept("composite", Line, LineHistory, lambda: Line(tenant="north", number=next(NUMBERS))),
+)
+READY_MADE, UUIDS = KINDS[0], KINDS[1]
+
+
+def create_tables(engine: Engine) -> None:
+    tables = [model.__table__ for kind in KINDS for model in (kind.order, kind.history)]
+    SQLModel.metadata.create_all(engine, tables=tables)
+
+
+@contextmanager
+def database(kind: str, postgres_url: str, folder: Any) -> Iterator[Engine]:
+    """An engine on a new database with all tables, for as long as the block lasts."""
+    if kind == "sqlite":
+        made = engine(f"sqlite:///{folder}/orders.db", durability="relaxed")
+        create_tables(made)
+        yield made
+        made.dispose()
+        return
+    name = f"kept_{uuid.uuid4().hex[:12]}"
+    server = create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    made = engine(server.url.set(database=name))
+    create_tables(made)
+    yield made
+    made.dispose()
+    with server.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    server.dispose()
+
+
+class Clock:
+    """A clock that goes on by a second with each look, and by more when it is told to."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self.time += timedelta(seconds=1)
+        return self.time
+
+    def forward(self, **by: float) -> None:
+        self.time += timedelta(**by)
+
+
+def lifecycle(kind: Kept, chart: Chart = PRESS, **more: Any) -> Lifecycle:
+    guards = {"refundable": lambda facts: True} if chart is PRESS else {}
+    return Lifecycle(chart, kind.store, **{"guards": guards, "clock": Clock(), **more})
+
+
+@contextmanager
+def statements(engine: Engine) -> Iterator[list[str]]:
+    """The statements that are sent to the database during the block."""
+    sent: list[str] = []
+
+    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
+        sent.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield sent
+    event.remove(engine, "before_cursor_execute", note)
