@@ -6,7 +6,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from orderfsm import expression as ex
-from orderfsm.chart import START
+from orderfsm.chart import START, Kind
 from orderfsm.expression import parse
 from orderfsm.graph import passed
 from orderfsm.interpret import matches
@@ -59,11 +59,16 @@ def never_taken(study: Study) -> Iterator[Finding]:
 def _idle(study: Study) -> Iterator[Transition]:
     """Transitions that no step takes, though their source is reached and no guard of theirs is always false."""
     for transition in study.chart.transitions:
-        if id(transition) in study.taken:
+        if id(transition) in study.taken or _is_end(study, transition.source):
             continue
         reached = transition.source == START or transition.source in study.reached
         if reached and not any(settled(study, transition, guard) is False for guard in transition.guards):
             yield transition
+
+
+def _is_end(study: Study, source: str) -> bool:
+    """Whether a source is final: then that is what is wrong with the arrow."""
+    return source != START and study.chart.by_name[source].kind is Kind.FINAL
 
 
 def _cover(study: Study, idle: Transition) -> tuple[tuple[str, ...], Transition] | None:
@@ -150,7 +155,7 @@ def _both(study: Study, one: Transition, other: Transition) -> tuple[str, ...] |
     for run, active, past in _circumstances(study, one.source, expressions):
         found = _found(expressions, active, past)
         if found is not None:
-            return (*run, *dict.fromkeys(named), *_told(found))
+            return (*run, *dict.fromkeys(named), *_told(found, expressions))
     return None
 
 
@@ -199,10 +204,15 @@ def _found(
     return witness([(each, True) for each in expressions] + certain, active=active, limit=TRIES)
 
 
-def _told(found: Witness) -> Iterator[str]:
-    yield from (f"{name} = {value!r}" for name, value in found.facts.items())
-    yield from (f"was({state}) is {str(answer).lower()}" for state, answer in found.was.items())
-    yield from (f"days_since({state}) = {days:g}" for state, days in found.days_since.items())
+def _told(found: Witness, expressions: list[Expression]) -> Iterator[str]:
+    """The facts that the expressions read, and what of the past they ask about."""
+    roots = {root for each in expressions for root in each.roots}
+    nodes = [node for each in expressions for node in ex.walk(each.root)]
+    yield from (f"{name} = {value!r}" for name, value in found.facts.items() if name in roots)
+    for state in dict.fromkeys(node.state for node in nodes if isinstance(node, ex.Was)):
+        yield f"was({state}) is {str(found.was.get(state, state in found.active)).lower()}"
+    for state in dict.fromkeys(node.state for node in nodes if isinstance(node, ex.DaysSince)):
+        yield f"days_since({state}) = {found.days_since.get(state, 0):g}"
 
 
 # --- guards that need not be asked

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["exits_from_final", "trapped", "unreachable"]
 
+SHOWN = 8
+"""How many configurations of a region are named."""
+
 
 def unreachable(study: Study) -> Iterator[Finding]:
     """States that no life comes to; of nested ones the outermost. The witness is the arrows that would lead there."""
@@ -55,10 +58,6 @@ def trapped(study: Study) -> Iterator[Finding]:
     """Dead ends and livelocks: configurations from which no final one can be reached, each region told once."""
     ways = _ways(study)
     finals = {text for text in study.came if study.table.configurations[text].final}
-    if not finals:
-        said = f"{study.chart.name} has no end that can be reached: its orders live for ever"
-        yield study.finding("livelock", said, path="states", witness=_round(study, next(iter(study.came)), ways))
-        return
     lost = set(study.came) - _leading_to(finals, ways)
     told: set[tuple[str, ...]] = set()
     while lost:
@@ -116,8 +115,9 @@ def _end(study: Study, end: Configuration) -> Finding:
 
 
 def _loop(study: Study, entry: Configuration, region: set[str], ways: Mapping[str, set[str]]) -> Finding:
-    members = ", ".join(text for text in study.came if text in region)
-    said = f"from {entry} no end can be reached any more: orders go round in {members}"
+    members = [text for text in study.came if text in region]
+    shown = ", ".join(members[:SHOWN]) + (f" and {len(members) - SHOWN} more" if len(members) > SHOWN else "")
+    said = f"from {entry} no end can be reached any more: orders go round in {shown}"
     state = study.chart.by_name[entry.leaves[0]]
     witness = _round(study, entry, ways)
     return study.finding("livelock", said, at=state.position, path=f"states.{state.name}", witness=witness)

@@ -71,12 +71,12 @@ def unreadable(draft: Draft) -> Iterator[Finding]:
     chart = draft.chart
     for place, rule in enumerate(chart.rules):
         path, read = f"rules[{place}]", law(rule.text)
-        if read is None:
+        strangers = [name for name in (*read.a, *read.b) if not _is_known(chart, name)] if read else []
+        if read is None or any(" " in name for name in strangers):
             said = f"the rule {rule.text[:80]!r} is in none of the five forms"
             yield draft.finding("rule-unreadable", said, at=rule.position, path=path, fix=f"write one of: {FORMS}")
-            continue
-        for name in (*read.a, *read.b):
-            if not _is_known(chart, name):
+        else:
+            for name in strangers:
                 said = f"the rule {rule.text!r} names {name}, which is no state of {chart.name}"
                 fix = closest(name, [*chart.by_name, *chart.codes])
                 yield draft.finding("unknown-state", said, at=rule.position, path=path, witness=[name], fix=fix)

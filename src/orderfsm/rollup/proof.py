@@ -152,8 +152,9 @@ class _Proof:
                 yield here
 
     def gap(self, mixes: list[Mix]) -> Finding:
-        more = f", nor {len(mixes) - 1} more mixes" if len(mixes) > 1 else ""
-        said = f"no roll-up rule covers items in {', '.join(mixes[0])}{more}"
+        said = f"no roll-up rule covers items in {', '.join(mixes[0])}"
+        if len(mixes) > 1:
+            said += f" (other mixes without a rule: {len(mixes) - 1})"
         return diagnose(self.chart, "rollup-gap", said, at=self.rollup.position, path="rollup.rules", witness=mixes[0])
 
     def overlap(self, goals: tuple[str, ...], mix: Mix) -> Finding:
