@@ -210,6 +210,11 @@ def test_a_step_that_never_rests_is_told_with_the_arrows_that_go_round() -> None
     assert set(finding.witness) == {"busy --> new", "new --> busy"}
 
 
+def test_a_step_that_never_rests_is_told_where_the_chart_is_compiled_without_it() -> None:
+    restless = chart("new go busy", "busy - idle", "idle - busy", "new finish end", endless="left out")
+    assert only(restless, "eventless-cycle").witness == ("open", "go")
+
+
 def test_a_chart_with_too_many_configurations_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "LIMIT", 2)
     assert only(chart("new go busy", "busy finish end"), "too-many-configurations").path == "states"

@@ -41,6 +41,7 @@ _WORDS: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
 _LIVES: tuple[Callable[[Study], Iterator[Finding]], ...] = (
     arrows.shadowed,
     arrows.overlapping,
+    reach.restless,
     timers.races,
     rules.broken,
     scenarios.failing,

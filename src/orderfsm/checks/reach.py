@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .study import Draft, Study
 
-__all__ = ["exits_from_final", "trapped", "unreachable"]
+__all__ = ["exits_from_final", "restless", "trapped", "unreachable"]
 
 SHOWN = 8
 """How many configurations of a region are named."""
@@ -127,6 +127,18 @@ def _round(study: Study, entry: str, ways: Mapping[str, set[str]]) -> tuple[str,
     """The events of the shortest way to `entry`, and of one more step from there that stays in the region."""
     onward = next((step.event for step in study.edges if step.before == entry and step.after in ways[entry]), None)
     return (*study.run(entry), *([onward] if onward else []))
+
+
+def restless(study: Study) -> Iterator[Finding]:
+    """Events whose steps never come to rest, in charts compiled without such steps; each told where it is nearest."""
+    told: set[str] = set()
+    for text in study.came:
+        for event in study.table.endless.get(text, ()):
+            if event not in told:
+                told.add(event)
+                said = f"{event} never comes to rest in {text}, and is left out there"
+                witness = (*study.run(text), event)
+                yield study.finding("eventless-cycle", said, path=f"events.{event}", witness=witness)
 
 
 def exits_from_final(draft: Draft) -> Iterator[Finding]:
