@@ -10,7 +10,6 @@ from . import payload as payloads
 from .cell import Choice, Step
 from .chart import START
 from .errors import Blocker, GuardFailed, MissingGuard, NotEnabled, PayloadInvalid, UnknownEvent
-from .expression import parse_timestamp
 from .graph import passed, way
 from .history import ADOPTED, Actor, Reason
 
@@ -147,7 +146,7 @@ class Call:
         found = self.table.configurations.get(after)
         if found is None:
             raise GuardFailed(f"the history names {after!r}, which is no configuration of {self.table.chart.name}")
-        return (parse_timestamp(moment) if isinstance(moment, str) else moment), found.states
+        return (_timestamp(moment) if isinstance(moment, str) else moment), found.states
 
     # --- refusals
 
@@ -250,6 +249,12 @@ def _actor(actor: Actor | str | None) -> Actor | None:
 
 def _reason_code(reason: Reason | str | None) -> str | None:
     return reason if reason is None or isinstance(reason, str) else reason.code
+
+
+def _timestamp(text: str) -> datetime:
+    from .expression import parse_timestamp  # when it is needed: the language of guards takes long to import
+
+    return parse_timestamp(text)
 
 
 def _has_reason(reason: Reason | str | None) -> bool:

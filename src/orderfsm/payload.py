@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from .errors import Blocker
-from .expression import parse_duration, parse_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -75,11 +75,30 @@ def _parses(read: Callable[[str], object]) -> Callable[[Any], bool]:
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _aware(value: Any) -> bool:
     return isinstance(value, datetime) and value.tzinfo is not None
+
+
+def _day(text: str) -> date | None:
+    """The day that a text names as YYYY-MM-DD; Python alone would take weeks and texts without hyphens as well."""
+    return date.fromisoformat(text) if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text) else None
+
+
+def _moment(text: str) -> object:
+    from .expression import parse_timestamp  # when it is needed: the language of guards takes long to import
+
+    return parse_timestamp(text)
+
+
+def _span(text: str) -> object:
+    from .expression import parse_duration
+
+    return parse_duration(text)
 
 
 _CHECKS: dict[str, Callable[[Any], bool]] = {
@@ -87,11 +106,9 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
     "number": _number,
     "boolean": lambda value: isinstance(value, bool),
-    "date": lambda value: (type(value) is date) or _parses(date.fromisoformat)(value),
-    "datetime": lambda value: (
-        (isinstance(value, datetime) and value.tzinfo is not None) or _parses(parse_timestamp)(value)
-    ),
-    "duration": _parses(parse_duration),
+    "date": lambda value: (type(value) is date) or _parses(_day)(value),
+    "datetime": lambda value: _aware(value) or _parses(_moment)(value),
+    "duration": _parses(_span),
     "list": lambda value: isinstance(value, list | tuple),
     "object": lambda value: isinstance(value, Mapping),
 }
