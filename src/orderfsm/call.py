@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import payload as payloads
 from .cell import Choice, Step
 from .chart import START
 from .errors import Blocker, GuardFailed, MissingGuard, NotEnabled, PayloadInvalid, UnknownEvent
@@ -75,6 +74,8 @@ class Call:
 
     def payload_blockers(self) -> Iterator[Blocker]:
         """One blocker per field of the event's payload that is missing or does not fit."""
+        from . import payload as payloads  # when it is needed: few events declare one
+
         named = self.event if self.event in self.table.alphabet else self.table.stand_in(self.event)
         declared = self.table.chart.event_by_name.get(named or self.event)
         return payloads.blockers(declared.payload if declared else (), self.payload)

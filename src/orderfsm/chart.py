@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .expression import Expression
 
 __all__ = [
+    "OPEN",
     "START",
     "Basis",
     "Category",
@@ -40,6 +41,9 @@ __all__ = [
     "Timer",
     "Transition",
 ]
+
+OPEN = "open"
+"""The event that begins an order by the chart's initial states."""
 
 START = "[*]"
 """The source of a transition that begins an order; also the `before` of its first history entry."""

@@ -9,7 +9,7 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from .chart import START, Chart, Guard, Kind, Transition
+from .chart import OPEN, START, Chart, Guard, Kind, Transition
 from .errors import UnsoundChart
 from .interpret import Endless, Run, Unanswered, begin, proceed
 from .structure import verify
@@ -20,10 +20,8 @@ if TYPE_CHECKING:
     from .chart import Effect
     from .interpret import Oracle
 
-__all__ = ["OPEN", "Exploration", "Fork", "Found", "Raw", "Tree", "explore", "found_in"]
+__all__ = ["Exploration", "Fork", "Found", "Raw", "Tree", "explore", "found_in"]
 
-OPEN = "open"
-"""The event that begins an order by the chart's initial states."""
 
 Memory = tuple[tuple[str, tuple[str, ...]], ...]
 

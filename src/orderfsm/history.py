@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 from unicodedata import category
-from urllib.parse import urlsplit
 
 from .chart import START
 from .finding import Finding
@@ -95,6 +94,8 @@ def _href_problem(href: str) -> str | None:
         return "href is empty or longer than 2048 characters"
     if not _solid(href) or "\\" in href:
         return "href has spaces, control characters or backslashes"
+    from urllib.parse import urlsplit  # when it is needed: it brings ipaddress along
+
     try:
         parts = urlsplit(href)
         _ = parts.port  # reading it checks it
@@ -130,8 +131,9 @@ class Recorded(Protocol):
 class Entry:
     """One recorded step. `sequence` counts from 1 without gaps; `occurred_at` is a claim, `recorded_at` is ours.
 
-    `order` is the order's key in its table (a tuple when it has several columns), `origin` how the entry came about, `key`
-    the idempotency key, `caused_by` what the caller named as the cause; the last four say under which chart it was written.
+    `order` is the order's key in its table (a tuple when it has several columns), `origin` how the entry came about,
+    `key` the idempotency key, `caused_by` what the caller named as the cause; the last four say under which chart it was
+    written.
     """
 
     before: str | None

@@ -13,14 +13,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .cell import Cell, Choice, Configuration, Node, Step, configuration, demand
-from .chart import Kind
-from .exploration import OPEN, Exploration, Found, found_in
+from .chart import OPEN, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from .chart import Chart
-    from .exploration import Raw, Tree
+    from .exploration import Exploration, Found, Raw, Tree
 
 __all__ = ["OPEN", "Table", "compile"]
 
@@ -69,6 +68,8 @@ def compile(chart: Chart, *, limit: int = LIMIT) -> Table:
     says which states are to blame.
     """
     if chart._table is None:
+        from .exploration import Exploration  # when it is needed: whoever only looks up never imports the interpreter
+
         object.__setattr__(chart, "_table", _Builder(Exploration(chart, limit)).table())
     table: Table = chart._table
     return table
@@ -116,6 +117,8 @@ class _Builder:
     def node(self, tree: Tree, before: Configuration | None, event: str) -> Node:
         if tree is None:
             return None
+        from .exploration import Found
+
         if isinstance(tree, Found):
             return self.step(tree, before, event)
         return Choice(tree.guard, tree.active, self.node(tree.yes, before, event), self.node(tree.no, before, event))
@@ -139,6 +142,8 @@ class _Builder:
 
 def _alive_memory(rows: Mapping[Raw, Mapping[str, Tree]]) -> dict[Raw, frozenset[str]]:
     """For each configuration the history states whose memory some later step reads before it is written again."""
+    from .exploration import found_in
+
     alive: dict[Raw, frozenset[str]] = dict.fromkeys(rows, frozenset())
     before: dict[Raw, list[Raw]] = {raw: [] for raw in rows}
     flows: dict[Raw, list[Found]] = {}
