@@ -13,7 +13,7 @@ MODULES = sorted(path.relative_to(SOURCE) for path in SOURCE.rglob("*.py"))
 SQL = {"greenlet", "psycopg", "pydantic", "sqlalchemy", "sqlmodel"}
 TERMINAL = {"click", "rich", "typer"}
 MAY_IMPORT = {
-    "composer": {"ruamel"},
+    "document": {"ruamel"},
     "bases": SQL,
     "columns": SQL,
     "engine": SQL,

@@ -9,8 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .composer import SIZE_LIMIT
-from .document import read
+from .document import SIZE_LIMIT, read
 from .errors import DocumentError, UnknownChart
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .grammar import CHART, SHAPES
+from .document import CHART, SHAPES
 
 __all__ = ["chart_schema", "dumps"]
 

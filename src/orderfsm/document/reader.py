@@ -1,9 +1,4 @@
-"""Chart documents: YAML 1.2 in, a Chart out, or a DocumentError that says where, what was seen and what to type.
-
-The way is: `composer` takes the text apart, `grammar` says which keys and types may stand where, `names`, `hierarchy`
-and `arrows` look up what the document refers to. Every error of a stage is gathered before the first of them is raised;
-the others hang on it. docs/reference/chart-format.md describes the format.
-"""
+"""Reading: from the nodes of a document to its Chart."""
 
 from __future__ import annotations
 
@@ -14,8 +9,9 @@ import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from orderfsm.chart import Basis, Chart, Reasons, Rollup, RollupRule, Rule
+
 from .arrows import Arrows
-from .chart import Basis, Chart, Reasons, Rollup, RollupRule, Rule
 from .composer import compose
 from .grammar import CHART
 from .hierarchy import Hierarchy
@@ -38,7 +34,8 @@ from .scenarios import Scenarios
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from .chart import Position, Scenario
+    from orderfsm.chart import Position, Scenario
+
     from .nodes import Node
 
 __all__ = ["read", "structure"]

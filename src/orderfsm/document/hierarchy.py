@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from .chart import Category, Kind, State, Timer
+from orderfsm.chart import Category, Kind, State, Timer
+
 from .nodes import MappingNode, fields_of, is_true, remedy_for, scalars_of, shown, text_of
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .chart import Scenario, Send
+from orderfsm.chart import Scenario, Send
+
 from .grammar import DATA
 from .nodes import (
     ListNode,

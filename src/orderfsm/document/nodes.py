@@ -11,8 +11,8 @@ from difflib import get_close_matches
 from math import isfinite
 from typing import TYPE_CHECKING, TypeAlias
 
-from .chart import Position
-from .errors import DocumentError
+from orderfsm.chart import Position
+from orderfsm.errors import DocumentError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

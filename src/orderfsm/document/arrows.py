@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from .chart import START, Basis, Event, Field, Guard, Kind, Transition
+from orderfsm.chart import START, Basis, Event, Field, Guard, Kind, Transition
+
 from .nodes import ListNode, MappingNode, ScalarNode, fields_of, is_true, remedy_for, scalars_of, seen, shown, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .chart import Position
+    from orderfsm.chart import Position
+
     from .hierarchy import Hierarchy
     from .names import Names
     from .nodes import Node

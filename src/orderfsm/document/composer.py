@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .chart import Position
+from orderfsm.chart import Position
+
 from .nodes import FORBIDDEN, ListNode, MappingNode, Report, ScalarNode, seen, shown
 
 if TYPE_CHECKING:

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from .chart import FREE, Effect, Position, ReasonRule
-from .errors import ExpressionError
-from .expression import parse, parse_duration, parse_timestamp
+from orderfsm.chart import FREE, Effect, Position, ReasonRule
+from orderfsm.errors import ExpressionError
+from orderfsm.expression import parse, parse_duration, parse_timestamp
+
 from .nodes import MappingNode, ScalarNode, remedy_for, scalars_of, shown, text_of
 
 if TYPE_CHECKING:
-    from .expression import Expression
+    from orderfsm.expression import Expression
+
     from .nodes import Node, Report
 
 __all__ = ["Names"]
