@@ -354,7 +354,7 @@ class NotOpened(OrderFsmError):
 
 
 class UnsafeSettings(OrderFsmError):
-    """A database or a connection whose settings would lose or garble what was acknowledged; the message says what to change."""
+    """A database or a connection that would lose or garble what was acknowledged; the message says what to change."""
 
     code = "unsafe-settings"
 

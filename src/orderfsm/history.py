@@ -132,8 +132,8 @@ class Entry:
     """One recorded step. `sequence` counts from 1 without gaps; `occurred_at` is a claim, `recorded_at` is ours.
 
     `order` is the order's key in its table (a tuple when it has several columns), `origin` how the entry came about,
-    `key` the idempotency key, `caused_by` what the caller named as the cause; the last four say under which chart it was
-    written.
+    `key` the idempotency key, `caused_by` what the caller named as the cause; the last four say under which chart it
+    was written.
     """
 
     before: str | None
