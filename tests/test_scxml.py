@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orderfsm.cell import Cell, Configuration, Step
 from orderfsm.chart import START, Category, Chart, Effect, Event, Guard, Kind, State, Timer, Transition
-from orderfsm.errors import DocumentError, UnsupportedFeature
+from orderfsm.errors import ChartError, DocumentError, UnsupportedFeature
 from orderfsm.expression import parse
 from orderfsm.interchange import scxml
 from orderfsm.table import Table, compile
@@ -165,7 +169,7 @@ def test_transitions_stand_in_document_order_even_across_states() -> None:
 
 def test_invented_names_stay_clear_of_given_ones() -> None:
     chart = scxml.loads(document('<state><final/></state><state id="state.1"/><parallel><state/></parallel>'))
-    assert [state.name for state in chart.states] == ["state.2", "final.2", "state.1", "parallel.4", "state.5"]
+    assert [state.name for state in chart.states] == ["state.2", "final.3", "state.1", "parallel.4", "state.5"]
     assert chart.initial == ("state.2",)
 
 
@@ -354,6 +358,25 @@ def test_size_and_depth_are_bounded() -> None:
         scxml.loads(document("<!--" + "é" * 500_000 + "-->"))
     with pytest.raises(DocumentError, match="nested more than 100 deep"):
         scxml.loads(document("<state>" * 50_000))
+
+
+def test_a_transition_leads_to_a_hundred_states_at_most() -> None:
+    names = " ".join(f"s{number}" for number in range(101))
+    with pytest.raises(DocumentError, match="target names 101 states"):
+        scxml.loads(document(f'<state id="a"><transition event="e" target="{names}"/></state>'))
+
+
+PIECES = re.findall(r"<[^>]*>|\s+|[^<>\s]+", "".join(path.read_text(encoding="utf-8") for path in HERE.glob("*.scxml")))
+
+
+@given(st.sampled_from(sorted(HERE.glob("*.scxml"))), st.data())
+def test_a_garbled_document_is_read_or_refused_as_the_author_s_mistake(path: Path, data: st.DataObject) -> None:
+    pieces = re.findall(r"<[^>]*>|[^<]+|<", path.read_text(encoding="utf-8"))
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.integers(0, len(pieces) - 1))
+        pieces[place] = data.draw(st.sampled_from(("", pieces[place] * 2, *PIECES)))
+    with suppress(ChartError):
+        compile(scxml.loads("".join(pieces)), limit=500)
 
 
 def test_a_lone_surrogate_is_refused_with_its_place() -> None:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["loads"]
 
+TARGETS = 100
+"""How many states a transition may lead to at once."""
+
 COND = 10_000
 """How many characters a condition of our own data model may have."""
 
@@ -49,6 +52,7 @@ class _Reader:
         self.elements: dict[str, Element] = {}
         self.ancestors: dict[str, tuple[str, ...]] = {}
         self.names: dict[int, str] = {}
+        self.number = 0
         self.given = {e.attributes["id"] for e in root.inside() if e.tag in STATES and "id" in e.attributes}
         self.enlist(root, ())
 
@@ -86,9 +90,9 @@ class _Reader:
 
     def invented(self, element: Element) -> str:
         """A name for a state without one: its element and a number, e.g. `state.3`."""
-        number = len(self.elements) + 1
-        while (name := f"{element.tag}.{number}") in self.given | self.elements.keys():
-            number += 1
+        self.number = max(self.number, len(self.elements)) + 1
+        while (name := f"{element.tag}.{self.number}") in self.given:
+            self.number += 1
         return name
 
     def name(self, element: Element) -> str:
@@ -200,9 +204,11 @@ class _Reader:
 
     def targets(self, element: Element, attribute: str, inside: str | None) -> tuple[str, ...]:
         """The states that an attribute names: they exist, lie inside a state, and can be active together."""
-        names = element.words(attribute)
+        names = tuple(dict.fromkeys(element.words(attribute)))
         if not names:
             raise element.wrong(f"{attribute} is empty", f"name a state, or remove {attribute}")
+        if len(names) > TARGETS:
+            raise element.wrong(f"{attribute} names {len(names)} states", f"name at most {TARGETS}")
         for name in names:
             self.known(element, name)
             if not self.within(name, inside):
