@@ -141,6 +141,31 @@ def test_sarif_has_one_result_per_finding(tmp_path: Path) -> None:
     assert len(log["runs"][0]["results"]) == len(findings) > 0
 
 
+def test_a_finding_is_placed_from_the_current_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my charts").mkdir()
+    path = broken(tmp_path / "my charts")
+    monkeypatch.chdir(tmp_path)
+    assert run("check", path)[1].startswith(f"{Path('my charts/broken.yaml')}:13:")
+    assert {finding["filename"] for finding in data("check", path)[1]} == {str(Path("my charts/broken.yaml"))}
+    assert uris(path) == {"my%20charts/broken.yaml"}
+
+
+def test_a_finding_outside_the_current_directory_keeps_its_whole_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = broken(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert run("check", path)[1].startswith(f"{path}:13:")
+    assert uris(path) == {Path(path).as_uri()}
+
+
+def uris(path: str) -> set[str]:
+    """The files that the findings of a chart are placed in, as SARIF has them."""
+    results = json.loads(run("check", path, "--format", "sarif")[1])["runs"][0]["results"]
+    return {place["physicalLocation"]["artifactLocation"]["uri"] for each in results for place in each["locations"]}
+
+
 def test_the_items_of_a_roll_up_are_found_beside_the_chart(tmp_path: Path) -> None:
     rollup = "rollup: {items: shop/line, events: [send], rules: [{to: open, otherwise: true}]}\n"
     (tmp_path / "order.yaml").write_text(SMALL + rollup, encoding="utf-8")

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -185,6 +186,21 @@ def test_sarif_places_a_finding_in_its_file() -> None:
     assert second == {}
     assert third["physicalLocation"]["artifactLocation"]["uri"] == Path("/srv/ü.yaml").as_uri()
     assert third["physicalLocation"]["region"] == {"startLine": 9}
+
+
+@pytest.mark.parametrize(
+    ("filename", "uri"),
+    [
+        ("../a#b?.yaml", "../a%23b%3F.yaml"),
+        ("./100%.yaml", "100%25.yaml"),
+        ("c:d.yaml", "c%3Ad.yaml"),
+        ("\udcff.yaml", "%FF.yaml"),
+        ("/srv/my shop.yaml", "file:///srv/my%20shop.yaml"),
+    ],
+)
+def test_sarif_writes_any_file_name_as_a_uri(filename: str, uri: str) -> None:
+    place = run(Finding("dead-end", "error", "said", filename=filename))["results"][0]["locations"][0]
+    assert place["physicalLocation"]["artifactLocation"]["uri"] == uri
 
 
 def test_sarif_shows_a_witness_as_a_code_flow() -> None:

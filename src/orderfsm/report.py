@@ -99,11 +99,12 @@ def _region(finding: Finding) -> dict[str, Any]:
 
 def _uri(filename: str) -> str:
     """A file name as a URI reference, everything unusual escaped; an absolute one as a file: URI."""
+    from os import fsencode
     from pathlib import Path
     from urllib.parse import quote
 
     path = Path(filename)
-    return path.as_uri() if path.is_absolute() else quote(path.as_posix())
+    return path.as_uri() if path.is_absolute() else quote(fsencode(path.as_posix()))
 
 
 def _passed(finding: Finding, word: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,13 +42,20 @@ def check(names: Sequence[str], profile: str, format: str) -> Answer:
 
     charts = [open_chart(name, profile) for name in names or catalogue.names()]
     items = [_items(chart, profile) for chart in charts]
-    findings = [each for chart, item in zip(charts, items, strict=True) for each in checks.check(chart, items=item)]
+    found = [each for chart, item in zip(charts, items, strict=True) for each in checks.check(chart, items=item)]
+    findings = [replace(finding, filename=_near(finding.filename)) for finding in found]
     code = int(any(finding.severity == "error" for finding in findings))
     if format == "sarif":
         data = json.loads(report.sarif(findings))
         return Answer(data, [Verbatim(json.dumps(data, indent=2))], code)
     said = [*map(str, findings), *_unproved(charts, items), f"charts: {len(charts)}, findings: {len(findings)}"]
     return Answer(json.loads(report.json(findings)), said, code)
+
+
+def _near(filename: str) -> str:
+    """A file's path from the current directory, when the file lies below it."""
+    path, here = Path(filename), Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else filename
 
 
 def _items(chart: Chart, profile: str) -> Chart | None:
