@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orderfsm.catalogue import load, names
 from orderfsm.cell import Cell, Configuration, Step
 from orderfsm.chart import START, Category, Chart, Effect, Event, Guard, Kind, State, Timer, Transition
 from orderfsm.errors import ChartError, DocumentError, UnsupportedFeature
@@ -297,6 +298,8 @@ def at(error: DocumentError) -> tuple[int, int]:
         ('<stat id="a"/>', (2, 1), "may not stand in <scxml>"),
         ('<state id="a" xmlns=""/>', (2, 1), "an element of no namespace"),
         ('<state id="a" xmlns="urn:x"/>', (2, 1), "an element of urn:x"),
+        ('<o:start xmlns:o="urn:orderfsm" event="e"/><state id="a"/>', (2, 1), "no target"),
+        ('<start event="e" target="a"/><state id="a"/>', (2, 1), "may not stand in <scxml>"),
         ("<onentry/>", (2, 1), "allowed here: final, initial, parallel, state"),
         ("", (1, 1), "no state"),
         ('<state id="a">', (3, 3), "mismatched tag"),
@@ -416,7 +419,9 @@ def _step(step: Step | None) -> object:
 def charts() -> Iterator[Chart]:
     for path in sorted(HERE.glob("*.scxml")):
         yield loaded(path)
-    yield GUARDED
+    yield from (ORDER, GUARDED, BEGUN)
+    for name in names():
+        yield replace(load(name), events=())
 
 
 ORDER = Chart(
@@ -446,6 +451,17 @@ GUARDED = replace(
         *ORDER.transitions,
         Transition("held", ("drop",), ("expired",), (Guard("credit_ok"), Guard(expression=parse("size(items) > 0")))),
         Transition("held", ("drop",), ("received",), (Guard(expression=parse("items or order.paid and not order.x")),)),
+    ),
+)
+
+
+BEGUN = replace(
+    ORDER,
+    name="begun",
+    transitions=(
+        Transition(START, ("import",), ("held",), (Guard("trusted"),), effects=(Effect("emit", "told"),)),
+        Transition(START, ("import", "copy"), ("offered",)),
+        *ORDER.transitions,
     ),
 )
 
@@ -487,7 +503,6 @@ A, B = State("a"), State("b", Kind.FINAL)
 @pytest.mark.parametrize(
     ("chart", "said"),
     [
-        (Chart("c", (A,), (Transition(START, ("go",), ("a",)),), initial=("a",)), "transitions that begin an order"),
         (Chart("c", (A,), initial=("a",), initial_effects=(Effect("emit", "x"),)), "content on the way"),
         (Chart("c", (State("a b"),), initial=("a b",)), "names like 'a b'"),
         (Chart("c", (A,), (Transition("a", ("e f",)),), initial=("a",)), "names like 'e f'"),

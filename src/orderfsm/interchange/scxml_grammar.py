@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from .scxml_names import NAMESPACE
+from .scxml_names import BEGIN, NAMESPACE, OURS
 
 if TYPE_CHECKING:
     from .element import Element
@@ -16,13 +16,14 @@ STATES = ("state", "parallel", "final", "history")
 
 _CONTENT = {"raise", "send", "cancel", "log"}
 _INSIDE = {
-    "scxml": {"state", "parallel", "final", "initial", "datamodel"},
+    "scxml": {"state", "parallel", "final", "initial", "datamodel", BEGIN},
     "state": {"state", "parallel", "final", "history", "initial", "onentry", "onexit", "transition", "datamodel"},
     "parallel": {"state", "parallel", "history", "onentry", "onexit", "transition", "datamodel"},
     "final": {"onentry", "onexit"},
     "history": {"transition"},
     "initial": {"transition"},
     "transition": _CONTENT,
+    BEGIN: _CONTENT,
     "onentry": _CONTENT,
     "onexit": _CONTENT,
     **{tag: set[str]() for tag in (*_CONTENT, "datamodel")},
@@ -34,6 +35,7 @@ _ATTRIBUTES = {
     "final": ("id",),
     "history": ("id", "type"),
     "transition": ("event", "cond", "target", "type"),
+    BEGIN: ("event", "cond", "target"),
     "raise": ("event",),
     "send": ("event", "target", "type", "id", "delay", "delayexpr"),
     "cancel": ("sendid",),
@@ -60,6 +62,9 @@ def verify(root: Element) -> None:
 
 def _verify(element: Element) -> None:
     _verify_attributes(element)
+    for child in element.children:
+        if (child.namespace, f"orderfsm:{child.tag}") == (OURS, BEGIN):
+            child.namespace, child.tag = NAMESPACE, BEGIN
     element.children = [child for child in element.children if not _annotation(child, element)]
     for child in element.children:
         _verify_place(child, element)
@@ -81,7 +86,7 @@ def _verify_place(child: Element, parent: Element) -> None:
     if why and not (child.tag == "datamodel" and not child.children):
         raise child.left_out(why, _REMEDIES[why])
     if child.tag not in _INSIDE[parent.tag]:
-        allowed = ", ".join(sorted(_INSIDE[parent.tag] - {"datamodel"})) or "nothing"
+        allowed = ", ".join(sorted(_INSIDE[parent.tag] - {"datamodel", BEGIN})) or "nothing"
         raise child.wrong(f"may not stand in <{parent.tag}>", f"allowed here: {allowed}")
 
 

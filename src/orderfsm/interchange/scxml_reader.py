@@ -10,7 +10,7 @@ from itertools import combinations
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from orderfsm.chart import Category, Chart, Event, Guard, Kind, State, Transition
+from orderfsm.chart import START, Category, Chart, Event, Guard, Kind, State, Transition
 from orderfsm.errors import ExpressionError
 from orderfsm.expression import parse as parse_expression
 
@@ -18,7 +18,7 @@ from .condition import from_scxml
 from .element import Element, parse
 from .scxml_content import Content
 from .scxml_grammar import STATES, verify
-from .scxml_names import OURS, OWN
+from .scxml_names import BEGIN, OURS, OWN
 
 if TYPE_CHECKING:
     from orderfsm.chart import Effect
@@ -178,7 +178,8 @@ class _Reader:
     # --- transitions
 
     def transitions(self) -> tuple[Transition, ...]:
-        found = [
+        found = [self.transition(element, START) for element in self.root.all(BEGIN)]
+        found += [
             self.transition(element, name)
             for name, state in self.elements.items()
             if state.tag != "history"
@@ -189,6 +190,8 @@ class _Reader:
     def transition(self, element: Element, source: str) -> Transition:
         if not element.attributes.keys() & {"event", "cond", "target"}:
             raise element.wrong("neither event nor cond nor target", "add one of them")
+        if source == START and "target" not in element.attributes:
+            raise element.wrong("no target", "name the state in which an order begins")
         way = element.attributes.get("type", "external")
         if way not in ("internal", "external"):
             raise element.wrong(f"the type {way!r}", "write internal or external")

@@ -11,7 +11,7 @@ from orderfsm.chart import START, Kind
 from orderfsm.errors import ExpressionError, UnsupportedFeature
 
 from .condition import to_scxml
-from .scxml_names import NAMESPACE, OURS, OWN, TAGS
+from .scxml_names import BEGIN, NAMESPACE, OURS, OWN, TAGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -26,8 +26,8 @@ def dumps(chart: Chart) -> str:
 
     Conditions on active states become `In('x')`; where a guard asks for more, the document declares the data model
     `x-orderfsm` and its conditions are our own. What only goes with a step (actors, reasons, links, payloads, titles)
-    is left out. Raises UnsupportedFeature for transitions that begin an order or lead out of final states, for content
-    on the way to the chart's initial state, and for names with white space in them.
+    is left out. Raises UnsupportedFeature for transitions out of final states, for history states outside of all
+    states, for content on the way to the chart's initial state, and for names with white space in them.
     """
     return _Writer(chart).text()
 
@@ -47,6 +47,8 @@ class _Writer:
         attributes = {"xmlns": NAMESPACE, "version": "1.0", "datamodel": self.datamodel}
         root = Element("scxml", {**attributes, "name": chart.name, "initial": " ".join(chart.initial)})
         root.attrib |= self.annotations()
+        for transition in chart.leading(START):
+            self.transition(root, transition)
         elements: dict[str | None, Element] = {None: root}
         for state in chart.states:
             elements[state.name] = self.state(elements[state.parent], state)
@@ -56,7 +58,8 @@ class _Writer:
     def annotations(self) -> dict[str, str]:
         """What SCXML has no words for, and the namespace of these words; empty when there is nothing of the kind."""
         internal = " ".join(event.name for event in self.chart.events if event.internal)
-        if not internal and all(state.code is None and state.category is None for state in self.chart.states):
+        words = [word for state in self.chart.states for word in (state.code, state.category) if word is not None]
+        if not (internal or words or self.chart.leading(START)):
             return {}
         return _said({"xmlns:orderfsm": OURS, "orderfsm:internal": internal})
 
@@ -88,13 +91,12 @@ class _Writer:
             "target": " ".join(transition.targets),
             "type": "internal" if transition.internal and transition.targets else "",
         }
-        _content(SubElement(parent, "transition", _said(attributes)), transition.effects)
+        tag = BEGIN if transition.source == START else "transition"
+        _content(SubElement(parent, tag, _said(attributes)), transition.effects)
 
 
 def _unsayable(chart: Chart) -> Iterator[tuple[str, str]]:
     """What SCXML cannot say, with a remedy."""
-    if chart.leading(START):
-        yield "transitions that begin an order", "begin in the initial state"
     if chart.initial_effects:
         yield "content on the way to the chart's initial state", "move it to the state's on_entry"
     for state in chart.states:
