@@ -704,6 +704,8 @@ def test_several_configurations_are_ambiguous(session: Session, order: Any, orde
 def test_a_report_is_refused_as_the_event_would_be(session: Session, order: Any, orders: Lifecycle) -> None:
     with pytest.raises(ReasonNeeded, match="hold needs a reason"):
         orders.report(session, order, "held")
+    with pytest.raises(NotPermitted, match="cancel is for customer, not for an unnamed actor"):
+        orders.report(session, order, "canceled")
     with pytest.raises(NotPermitted, match="cancel is for customer") as refused:
         orders.report(session, order, "canceled", actor="printer")
     assert [blocker.code for blocker in refused.value.blockers] == ["not-permitted", "guard-refused"]

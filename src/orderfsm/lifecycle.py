@@ -293,7 +293,7 @@ class Lifecycle:
         configuration, revision = self._standing(session, order, request.expected_revision)
         if configuration not in self.table.rows:
             raise unknown_configuration(self.table, configuration)
-        call = self._call(session, order, configuration, request)
+        call = replace(self._call(session, order, configuration, request), actor=request.actor or NOBODY)
         leading = sighting.leading(self.table, configuration, request.event, lambda event: replace(call, event=event))
         request.event = leading.event
         return configuration, revision, leading.after
