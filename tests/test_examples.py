@@ -1,0 +1,21 @@
+"""The examples run, and the README shows one of them."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_embedding_example_prints_what_the_readme_says() -> None:
+    ran = subprocess.run([sys.executable, "examples/embed.py"], cwd=ROOT, capture_output=True, text=True, check=True)
+    (said,) = re.findall(r"```output\n(.*?)```", README, re.DOTALL)
+    assert ran.stdout == said
+
+
+def test_the_readme_shows_the_example_as_it_is() -> None:
+    (shown,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    _, _, code = (ROOT / "examples" / "embed.py").read_text(encoding="utf-8").partition('"""\n\n')
+    assert shown == code
