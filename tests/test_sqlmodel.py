@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations`: SQLModel reads the annotations of tables when the class is made.
 
+import re
 import sqlite3
 import subprocess
 import sys
@@ -138,6 +139,12 @@ def test_the_ready_made_tables_are_defined_only_when_they_are_asked_for() -> Non
 def test_a_name_that_the_module_lacks_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'Orders'"):
         _ = orderfsm.sqlmodel.Orders
+
+
+def test_the_page_about_tables_names_every_column() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "reference" / "tables.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+)`", page))
+    assert {column.name for model in (Order, OrderHistory) for column in model.__table__.columns} <= named  # type: ignore[attr-defined]
 
 
 # --- stores
