@@ -1,0 +1,1 @@
+"""The peers, set up as their own documentation says."""

@@ -1,0 +1,21 @@
+"""The sections of the report, each measured in a process of its own."""
+
+from __future__ import annotations
+
+import importlib
+
+from benchmarks.measure import Figure
+
+SECTIONS = {
+    "stepping": "benchmarks.stepping:figures",
+    "footprint": "benchmarks.footprint:figures",
+    "normal": "benchmarks.sending:normal",
+    "full": "benchmarks.sending:full",
+    "postgresql": "benchmarks.postgresql:figures",
+}
+
+
+def measured(section: str) -> list[Figure]:
+    """The figures of one section."""
+    module, _, function = SECTIONS[section].partition(":")
+    return list(getattr(importlib.import_module(module), function)())
