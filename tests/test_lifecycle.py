@@ -145,6 +145,8 @@ def test_an_order_without_a_history_takes_no_event(session: Session, kind: Kept,
             orders.send(session, order, "accept")
         with pytest.raises(NotOpened):
             orders.report(session, order, "accepted")
+        with pytest.raises(NotOpened):
+            orders.send(session, order, "accept", expected_revision=1)
         assert orders.history(session, order) == []
         session.add(order)
         session.flush()
@@ -344,7 +346,9 @@ def test_what_cannot_be_stored_is_refused_before_anything_is_written(
     orders.send(session, order, "note")
 
 
-@pytest.mark.parametrize("more", [{"payload": {"x": object()}}, {"reason": Reason(7)}, {"key": b"k"}])  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    "more", [{"payload": {"x": object()}}, {"reason": Reason(7)}, {"key": b"k"}, {"actor": Actor("p", 0)}]
+)
 def test_a_value_of_the_wrong_type_is_refused_before_anything_is_written(
     session: Session, order: Any, orders: Lifecycle, more: dict[str, Any]
 ) -> None:

@@ -36,6 +36,7 @@ from .errors import (
     StoredStateUnknown,
     UnknownChart,
     UnknownEvent,
+    UnsafeSettings,
     UnsoundChart,
     UnsupportedFeature,
 )
@@ -87,6 +88,7 @@ __all__ = [
     "Table",
     "UnknownChart",
     "UnknownEvent",
+    "UnsafeSettings",
     "UnsoundChart",
     "UnsupportedFeature",
     "__version__",

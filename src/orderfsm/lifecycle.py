@@ -313,13 +313,12 @@ class Lifecycle:
         configuration, revision = self.store.position(session, order)
         if expected is not None and revision != expected:
             configuration, revision = self.store.reload(session, order)
+        if configuration is None or revision == 0:
+            name = self.store.name(order)
+            raise NotOpened(f"{name} has no history yet; open it, or adopt it if it has lived elsewhere")
         if expected is not None and revision != expected:
             here = f"{self.store.name(order)} is at revision {revision} ({configuration})"
             raise Conflict(f"{here}, not at {expected}; read it again", configuration=configuration, revision=revision)
-        if configuration is None or revision == 0:
-            raise NotOpened(
-                f"{self.store.name(order)} has no history yet; open it, or adopt it if it has lived elsewhere"
-            )
         return configuration, revision
 
     def _refuse_second_life(self, session: Session, order: Stateful) -> None:

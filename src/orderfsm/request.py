@@ -72,7 +72,7 @@ class Request:
         if self.reason is not None:
             texts |= {"reason.code": self.reason.code, "reason.text": self.reason.text}
         for name, text in texts.items():
-            if text and (type(text) is not str or not text.isascii() or "\0" in text):
+            if text is not None and (type(text) is not str or not text.isascii() or "\0" in text):
                 _verify_text(name, text)
 
     @property

@@ -56,6 +56,8 @@ class SqlStore:
         Changes that the service has made to the object and not flushed stay.
         """
         state = self._state(session, order)
+        if state.key is None:
+            return None, 0
         names = [name for name in self._pairing.mapper.column_attrs.keys() if name not in state.committed_state]  # noqa: SIM118
         session.expire(order, names)
         return self._read(session, order, state)
