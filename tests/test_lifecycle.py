@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, func, inspect, select, text, update
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Session
 
@@ -913,6 +914,21 @@ def test_what_the_database_refuses_leaves_nothing_half_written(session: Session,
     if session.get_bind().dialect.name == "postgresql":
         session.rollback()
     assert stored(session, orders, order)[:4] == ("accepted", "accepted", "open", 2)
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_errors_of_the_database_are_those_of_sqlalchemy_watched_or_not(
+    engine: Engine, session: Session, order: Any, orders: Lifecycle, watched: bool
+) -> None:
+    order.revision  # noqa: B018 - loads the object
+    name = orders.store.history.__tablename__
+    session.connection().exec_driver_sql(f"ALTER TABLE {name} RENAME TO {name}_away")
+    with statements(engine) if watched else contextlib.nullcontext(), pytest.raises(DBAPIError) as failed:
+        orders.send(session, order, "print")
+    session.rollback()
+    assert "history" in str(failed.value.statement)
+    assert isinstance(failed.value, (OperationalError, ProgrammingError))
+    assert failed.value.orig is failed.value.__cause__
 
 
 # --- races lost

@@ -6,16 +6,17 @@ That is most of the difference in time between this and the ORM.
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import JSON, and_, bindparam, exists, insert, literal_column, select, update
+from sqlalchemy.exc import DBAPIError
 
 from .pairing import ENTRY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from sqlalchemy import Connection, CursorResult, Dialect, Executable
+    from sqlalchemy import Connection, Dialect, Executable
 
     from .pairing import Pairing
 
@@ -53,12 +54,12 @@ class Statements:
         self.position = Prepared(position, dialect, names)
         self._together = dialect.name == "postgresql"
         entry = _moving if self._together else _appending
-        made = [entry(pairing, condition) for condition in (_free(pairing), _free_of_key(pairing))]
+        entries = [entry(pairing, condition) for condition in (_free(pairing), _free_of_key(pairing))]
         defaults = {f"default_{name}": made for name, made in pairing.defaults.items()}
         stamps = {f"stamp_{name}": made for name, made in pairing.stamps.items()}
         self._made = tuple((defaults | stamps).values())
         names = (*names, *ENTRY, "revision", *defaults, *stamps)
-        self._plain, self._keyed = (Prepared(statement, dialect, names) for statement in made)
+        self._plain, self._keyed = (Prepared(statement, dialect, names) for statement in entries)
         self._move = Prepared(_move(pairing).where(_in_orders(pairing)), dialect, names)
 
     def record(self, connection: Connection, values: Sequence[Any], *, keyed: bool) -> bool:
@@ -142,7 +143,7 @@ class Prepared:
         self._processors = [(places[name], process) for name, process in _processors(compiled.binds, dialect)]
         self._pick = _picker(compiled.positiontup, {name: places[name] for name in compiled.binds})
 
-    def run(self, connection: Connection, values: Sequence[Any]) -> CursorResult[Any]:
+    def run(self, connection: Connection, values: Sequence[Any]) -> Outcome:
         """Execute the statement with these values."""
         if "schema_translate_map" in connection.get_execution_options():
             named = dict(zip(self._names, values, strict=True))
@@ -152,7 +153,44 @@ class Prepared:
             value = bound[place]
             if value is not None:
                 bound[place] = process(value)
-        return connection.exec_driver_sql(self.text, self._pick(bound))
+        parameters = self._pick(bound)
+        driver = _driver(connection)
+        if driver is None:
+            return connection.exec_driver_sql(self.text, parameters)
+        try:
+            return driver.execute(self.text, parameters)  # type: ignore[no-any-return]
+        except driver.Error as error:
+            raise _wrapped(connection, self.text, parameters, error) from error
+
+
+def _wrapped(connection: Connection, text: str, parameters: Any, error: Exception) -> BaseException:
+    """The driver's error as SQLAlchemy raises it."""
+    dialect, hidden = connection.dialect, connection.engine.hide_parameters
+    base: Any = dialect.loaded_dbapi.Error
+    wrapped: BaseException = DBAPIError.instance(text, parameters, error, base, hide_parameters=hidden, dialect=dialect)
+    return wrapped
+
+
+class Outcome(Protocol):
+    """What a statement did: how many rows it changed, and the rows that it gives."""
+
+    @property
+    def rowcount(self) -> int: ...
+    def fetchall(self) -> Sequence[Sequence[Any]]: ...
+
+
+def _driver(connection: Connection) -> Any:
+    """The connection of Python's sqlite3, when nobody watches or logs what SQLAlchemy sends; else None.
+
+    Past SQLAlchemy, a statement takes half the time. What it does, and the errors that are raised, are the same.
+    """
+    dialect = connection.dialect
+    if dialect.driver != "pysqlite" or dialect._has_events or connection._echo:
+        return None
+    watched = connection.dispatch
+    if watched.before_cursor_execute or watched.after_cursor_execute:
+        return None
+    return connection.connection.dbapi_connection
 
 
 def _picker(ordered: Sequence[str] | None, places: Mapping[str, int]) -> Callable[[list[Any]], Any]:

@@ -64,10 +64,10 @@ class SqlStore:
 
     def _read(self, session: Session, order: Stateful, state: InstanceState[Any]) -> tuple[str | None, int]:
         connection = session.connection(self._bind)
-        found: Any = self._for(connection).position.run(connection, state.key[1]).first()  # type: ignore[index]
-        if found is None:
+        found = self._for(connection).position.run(connection, state.key[1]).fetchall()  # type: ignore[index]
+        if not found:
             raise Conflict(f"{self.name(order)} is gone: its row was deleted; nothing can be sent to it")
-        configuration, revision = found
+        configuration, revision = found[0]
         set_committed_value(order, "configuration", configuration)
         set_committed_value(order, "revision", revision)
         return configuration, revision
