@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "document": {"ruamel"},
     "bases": SQL,
     "columns": SQL,
+    "driver": SQL,
     "engine": SQL,
     "pairing": SQL,
     "statements": SQL,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import create_engine, event
 
+from .driver import direct, wrapped
 from .errors import UnsafeSettings
 
 if TYPE_CHECKING:
@@ -105,7 +106,14 @@ def _prepare_sqlite(connection: Any, durability: Durability) -> None:
 def _begin(connection: Connection) -> None:
     """Take the write lock at once. A reader may ask for less: `execution_options(sqlite_begin="DEFERRED")`."""
     mode = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
-    connection.exec_driver_sql(f"BEGIN {mode}")
+    driver = direct(connection)
+    if driver is None:
+        connection.exec_driver_sql(f"BEGIN {mode}")
+        return
+    try:
+        driver.execute(f"BEGIN {mode}")
+    except driver.Error as error:
+        raise wrapped(connection, f"BEGIN {mode}", (), error) from error
 
 
 def _ask(connection: Any, statement: str) -> Any:

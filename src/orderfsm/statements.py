@@ -9,8 +9,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import JSON, and_, bindparam, exists, insert, literal_column, select, update
-from sqlalchemy.exc import DBAPIError
 
+from .driver import direct, wrapped
 from .pairing import ENTRY
 
 if TYPE_CHECKING:
@@ -154,21 +154,13 @@ class Prepared:
             if value is not None:
                 bound[place] = process(value)
         parameters = self._pick(bound)
-        driver = _driver(connection)
+        driver = direct(connection)
         if driver is None:
             return connection.exec_driver_sql(self.text, parameters)
         try:
             return driver.execute(self.text, parameters)  # type: ignore[no-any-return]
         except driver.Error as error:
-            raise _wrapped(connection, self.text, parameters, error) from error
-
-
-def _wrapped(connection: Connection, text: str, parameters: Any, error: Exception) -> BaseException:
-    """The driver's error as SQLAlchemy raises it."""
-    dialect, hidden = connection.dialect, connection.engine.hide_parameters
-    base: Any = dialect.loaded_dbapi.Error
-    wrapped: BaseException = DBAPIError.instance(text, parameters, error, base, hide_parameters=hidden, dialect=dialect)
-    return wrapped
+            raise wrapped(connection, self.text, parameters, error) from error
 
 
 class Outcome(Protocol):
