@@ -319,6 +319,28 @@ def test_a_transaction_takes_the_write_lock_at_once_unless_a_reader_says_otherwi
     made.dispose()
 
 
+def test_what_goes_to_the_driver_directly_is_seen_by_whoever_looks(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = safe_engine(f"sqlite:///{tmp_path}/seen.db")
+    create_all(made)
+    failures: list[object] = []
+    with Session(made) as session, caplog.at_level("INFO", "sqlalchemy.engine"):
+        made.echo = True
+        lifecycle(READY_MADE).open(session, Order())
+        made.echo = False
+        session.rollback()
+        assert "BEGIN IMMEDIATE" in caplog.text
+        assert "INSERT INTO order_history" in caplog.text
+    event.listen(made, "handle_error", failures.append)
+    with Session(made) as session:
+        session.connection().exec_driver_sql("DROP TABLE order_history")
+        with pytest.raises(OperationalError):
+            lifecycle(READY_MADE).open(session, Order())
+    made.dispose()
+    assert len(failures) == 1
+
+
 def test_read_then_write_loses_no_update_on_a_secured_engine_and_does_on_a_plain_one(tmp_path: Path) -> None:
     def lost(engine: Engine) -> int:
         """How many of two interleaved read-then-write transactions went missing."""

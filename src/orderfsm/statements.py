@@ -171,20 +171,6 @@ class Outcome(Protocol):
     def fetchall(self) -> Sequence[Sequence[Any]]: ...
 
 
-def _driver(connection: Connection) -> Any:
-    """The connection of Python's sqlite3, when nobody watches or logs what SQLAlchemy sends; else None.
-
-    Past SQLAlchemy, a statement takes half the time. What it does, and the errors that are raised, are the same.
-    """
-    dialect = connection.dialect
-    if dialect.driver != "pysqlite" or dialect._has_events or connection._echo:
-        return None
-    watched = connection.dispatch
-    if watched.before_cursor_execute or watched.after_cursor_execute:
-        return None
-    return connection.connection.dbapi_connection
-
-
 def _picker(ordered: Sequence[str] | None, places: Mapping[str, int]) -> Callable[[list[Any]], Any]:
     """From the values to what the driver takes: a tuple by position, or a mapping."""
     if ordered is None:
