@@ -12,7 +12,7 @@ from benchmarks.sections import SECTIONS, measured
 
 
 def main(wanted: list[str]) -> int:
-    """Measure the sections, each in a process of its own; 1 when a target was missed, 2 for an unknown section."""
+    """Measure the sections, each in a process of its own. A missed target is told and fails nothing; 2 is a misuse."""
     unknown = set(wanted) - set(SECTIONS)
     if unknown:
         print(f"no section {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}", file=sys.stderr)
@@ -27,7 +27,7 @@ def main(wanted: list[str]) -> int:
         print(f"written: {report.write(facts, found)}")
     missed = [verdict for figure in found for verdict in figure.verdicts if verdict.reached is False]
     print(f"{len(missed)} targets missed" if missed else "every target that was measured was reached")
-    return 1 if missed else 0
+    return 0
 
 
 if __name__ == "__main__":

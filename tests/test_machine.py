@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import pickle
+import re
 import sys
 import threading
 import tracemalloc
@@ -918,3 +919,13 @@ def test_a_flat_chart_drawn_as_a_machine_reads_back_as_itself(data: st.DataObjec
     bare = {(t.source, t.event, t.targets, len(t.guards)) for t in chart.transitions if not _ended(chart, t.source)}
     assert {(t.source, t.event, t.targets, len(t.guards)) for t in again.transitions} == bare
     assert [(s.name, s.kind) for s in again.states] == [(s.name, s.kind) for s in chart.states]
+
+
+# --- the page
+
+
+def test_the_how_to_runs_from_top_to_bottom() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "how-to" / "in-memory.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) >= 5
+    exec(compile("\n".join(blocks), "in-memory.md", "exec"), {"__name__": "page"})
