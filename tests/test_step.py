@@ -551,3 +551,9 @@ def test_a_step_and_its_configurations_are_pickled_with_all_they_know() -> None:
         ).after
         == "completed"
     )
+
+
+@pytest.mark.parametrize(("configuration", "event"), [(None, "accept"), ("received", None), (7, "accept")])
+def test_what_is_no_text_is_told_as_such(configuration: Any, event: Any) -> None:
+    with pytest.raises(TypeError, match="is a text, not"):
+        step(ORDER, configuration, event)

@@ -171,3 +171,8 @@ def refusal(chart: Chart, codes: list[str]) -> NotEnabled | None:
     except NotEnabled as refused:
         return refused
     return None
+
+
+def test_one_text_is_not_a_list_of_codes() -> None:
+    with pytest.raises(TypeError, match="codes is a list of codes, not one text"):
+        trace(ORDER, "received")

@@ -104,6 +104,9 @@ def step(
 
 
 def _stand_in(table: Table, configuration: str, event: str) -> Cell:
+    for name, value in (("a configuration", configuration), ("an event", event)):
+        if not isinstance(value, str):
+            raise TypeError(f"{name} is a text, not {value!r}")
     row = table.rows.get(configuration)
     if row is None:
         raise unknown_configuration(table, configuration)

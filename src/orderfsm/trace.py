@@ -26,6 +26,8 @@ def trace(chart: Chart, codes: Iterable[str]) -> tuple[Step, ...]:
     first code must be an initial one. Aliases are understood under the full profile. Raises NotEnabled with `index`,
     the place of the first code that no such life can show.
     """
+    if isinstance(codes, str):
+        raise TypeError(f"codes is a list of codes, not one text; give [{codes!r}]")
     table = compile(chart)
     layers: list[dict[str | None, Step]] = []
     shown = [chart.aliases.get(code, code) for code in codes]
