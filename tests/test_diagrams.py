@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import orderfsm
 from orderfsm import catalogue, diagrams
-from orderfsm.chart import START, Basis, Category, Chart, Guard, Kind, ReasonRule, State, Timer, Transition
-from orderfsm.diagrams.markdown import code, grid, plain
+from orderfsm.chart import START, Basis, Category, Chart, Effect, Guard, Kind, ReasonRule, State, Timer, Transition
+from orderfsm.diagrams.markdown import code, grid, plain, transitions
 from orderfsm.diagrams.mermaid import escape
 from orderfsm.diagrams.picture import iso, picture
 from random_charts import charts
@@ -273,9 +273,17 @@ def test_the_list_has_one_row_per_transition_with_its_demands_and_basis() -> Non
     text = diagrams.render(shop(), "table")
     rows = [cells(line) for line in text.split("\n\n")[1].splitlines()]
     assert len(rows) == 2 + len(shop().transitions)
+    assert "effects" not in rows[0]
     assert ["`received`", "`accept`", "`unpaid`, `unpacked`", "staff", "`credit_ok`", "", "stated", ""] in rows
     assert ["`pending`", "`cancel`", "`cancelled`", "anyone", "", "a reason: `sold_out`", "stated", "page 3"] in rows
     assert ["`received`", "`note`", "stays", "anyone", "", "", "stated", ""] in rows
+
+
+def test_the_list_says_what_a_transition_emits_and_raises() -> None:
+    effects = (Effect("emit", "tell_customer"), Effect("raise", "settled"))
+    chart = Chart("x/y", (State("a"), State("b")), (Transition("a", ("go",), ("b",), effects=effects),), initial=("a",))
+    head, _, row = map(cells, transitions(chart).splitlines())
+    assert row[head.index("effects")] == "emit `tell_customer`, raise `settled`"
 
 
 def test_the_active_configuration_is_bold() -> None:

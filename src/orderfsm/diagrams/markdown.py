@@ -57,8 +57,8 @@ def _row(table: Table, text: str, events: Iterable[str], *, marked: bool) -> lis
 
 
 def transitions(chart: Chart) -> str:
-    """The list of transitions in document order, with what they ask for, their basis and source."""
-    head = ["from", "event", "to", "who", "when", "comes along", "basis", "source"]
+    """The list of transitions in document order, with what they ask for, their effects, basis and source."""
+    head = ["from", "event", "to", "who", "when", "comes along", "effects", "basis", "source"]
     return grid(head, [_transition(chart, transition) for transition in chart.transitions])
 
 
@@ -72,6 +72,7 @@ def _transition(chart: Chart, transition: Transition) -> list[str]:
         plain(", ".join(transition.by)) or "anyone",
         " and ".join(guards),
         _demands(chart, transition),
+        ", ".join(f"{effect.kind} {code(effect.name)}" for effect in transition.effects),
         str(transition.basis),
         plain(transition.cite),
     ]
