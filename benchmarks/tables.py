@@ -18,7 +18,7 @@ FIRST: dict[str, Any] = {"configuration": "received", "code": "received"}
 ENTRY = (
     *("order_id", "sequence", "event", "before", "after", "code", "category", "actor_role", "actor_id", "actor_label"),
     *("origin", "reason_code", "reason_text", "links", "payload", "occurred_at", "recorded_at"),
-    *("chart", "chart_version", "chart_profile", "chart_hash", "key", "fingerprint", "caused_by"),
+    *("chart", "chart_version", "chart_profile", "chart_hash", "key", "fingerprint", "caused_by", "corrects"),
 )
 STATE = ("configuration", "code", "category", "revision", "chart", "chart_version")
 
@@ -60,7 +60,7 @@ def entry_values(
     """The parameters of the INSERT; moment and links as the driver takes them."""
     step = (order_id, sequence, event, before, after, after, None)
     version = (chart.name, chart.version, chart.profile, chart.hash)
-    return (*step, "staff", "", "", "send", None, None, links, None, moment, moment, *version, None, None, None)
+    return (*step, "staff", "", "", "send", None, None, links, None, moment, moment, *version, None, None, None, None)
 
 
 def sqlite_moment(now: datetime) -> str:
@@ -75,7 +75,7 @@ class OrmOrder(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     configuration: str
-    code: str | None = Field(default=None, index=True)
+    code: str | None = None
     category: str | None = None
     revision: int | None = Field(default=None, nullable=False)
     chart: str | None = None
@@ -118,6 +118,7 @@ class OrmHistory(SQLModel, table=True):
     key: str | None = None
     fingerprint: str | None = None
     caused_by: str | None = None
+    corrects: int | None = None
 
     @classmethod
     def of(cls, chart: Chart, order: OrmOrder, event: str, before: str, after: str, now: datetime) -> "OrmHistory":

@@ -132,8 +132,8 @@ class Entry:
     """One recorded step. `sequence` counts from 1 without gaps; `occurred_at` is a claim, `recorded_at` is ours.
 
     `order` is the order's key in its table (a tuple when it has several columns), `origin` how the entry came about,
-    `key` the idempotency key, `caused_by` what the caller named as the cause; the last four say under which chart it
-    was written.
+    `key` the idempotency key, `caused_by` what the caller named as the cause, `corrects` the sequence of the entry that
+    a correction points at; the last four say under which chart it was written.
     """
 
     before: str | None
@@ -152,6 +152,7 @@ class Entry:
     origin: str = ""
     key: str | None = None
     caused_by: str | None = None
+    corrects: int | None = None
     chart: str = ""
     chart_version: str = ""
     chart_profile: str = ""

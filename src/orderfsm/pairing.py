@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from sqlalchemy import Column, Table
     from sqlalchemy.orm import Mapper
 
-    from .bases import HistoryEntry, Stateful
+    from .sqlmodel.bases import HistoryEntry, Stateful
 
-__all__ = ["ENTRY", "Pairing"]
+__all__ = ["ENTRY", "Pairing", "keys_of", "pairing"]
 
 ENTRY = (
     *("sequence", "event", "before", "after", "code", "category", "actor_role", "actor_id", "actor_label", "origin"),
     *("reason_code", "reason_text", "links", "payload", "occurred_at", "recorded_at"),
-    *("chart", "chart_version", "chart_profile", "chart_hash", "key", "fingerprint", "caused_by"),
+    *("chart", "chart_version", "chart_profile", "chart_hash", "key", "fingerprint", "caused_by", "corrects"),
 )
 """The columns of a history that are ours; the order's key comes on top."""
 
@@ -49,9 +49,7 @@ def pairing(order: type[Stateful], history: type[HistoryEntry]) -> Pairing:
     """The pairing of two classes; raises ChartError when their tables do not fit together."""
     mapper: Mapper[Any] = inspect(order)
     orders, past = _table(mapper, order), _table(inspect(history), history)
-    keys = tuple(
-        (f"key_{place}", column, local) for place, (column, local) in enumerate(_columns(mapper, orders, past, history))
-    )
+    keys = keys_of(mapper, past, history)
     locals_ = [local.name for _, _, local in keys]
     _verify_unique(past, [*locals_, "sequence"], history)
     _verify_unique(past, [*locals_, "key"], history)
@@ -61,6 +59,16 @@ def pairing(order: type[Stateful], history: type[HistoryEntry]) -> Pairing:
     defaults = {column.name: made for column in others if (made := _maker(column.default))}
     stamps = {column.name: made for column in orders.columns if (made := _maker(column.onupdate))}
     return Pairing(mapper, orders, past, keys, stamped, defaults, stamps)
+
+
+def keys_of(mapper: Mapper[Any], table: Table, model: type) -> tuple[tuple[str, Column[Any], Column[Any]], ...]:
+    """Parameter, column of the order's key and column of the table that refers to it, for each part of the key.
+
+    Raises ChartError when the table has no foreign key to the orders of the mapper.
+    """
+    orders: Any = mapper.local_table
+    pairs = _columns(mapper, orders, table, model)
+    return tuple((f"key_{place}", column, local) for place, (column, local) in enumerate(pairs))
 
 
 def _maker(default: Any) -> Callable[[], Any] | None:

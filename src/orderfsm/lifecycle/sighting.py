@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .chart import START
-from .errors import Ambiguous, Blocker, NotEnabled, Refused
-from .graph import matches_state, way
-from .history import ADOPTED
-from .step import decide
+from orderfsm.chart import START
+from orderfsm.errors import Ambiguous, Blocker, NotEnabled, Refused
+from orderfsm.graph import matches_state, way
+from orderfsm.history import ADOPTED
+from orderfsm.step import decide
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .call import Call
-    from .cell import Configuration, Step
-    from .table import Table
+    from orderfsm.call import Call
+    from orderfsm.cell import Configuration, Step
+    from orderfsm.table import Table
 
 __all__ = ["adopted", "leading", "shows"]
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import create_engine, event
 
+from orderfsm.errors import UnsafeSettings
+
 from .driver import direct, wrapped
-from .errors import UnsafeSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

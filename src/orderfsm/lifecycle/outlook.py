@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from .call import no_cell
-from .cell import Choice
-from .errors import Blocker, GuardFailed, MissingGuard, Refused
-from .graph import way
-from .step import decide
+from orderfsm.call import no_cell
+from orderfsm.cell import Choice
+from orderfsm.errors import Blocker, GuardFailed, MissingGuard, Refused
+from orderfsm.graph import way
+from orderfsm.step import decide
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from .call import Call
-    from .cell import Cell, Node, Step
-    from .table import Table
+    from orderfsm.call import Call
+    from orderfsm.cell import Cell, Node, Step
+    from orderfsm.table import Table
 
 __all__ = ["Allowed", "Explanation"]
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
+from orderfsm.errors import Conflict
+from orderfsm.history import Actor, Entry, Link, Reason
+from orderfsm.pairing import pairing
+
 from .columns import STATE
-from .errors import Conflict
-from .history import Actor, Entry, Link, Reason
-from .pairing import pairing
 from .statements import Reading, Statements
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Executable, Row
     from sqlalchemy.orm import InstanceState, Session
+    from sqlmodel import SQLModel
 
     from .bases import HistoryEntry, Stateful
 
@@ -26,12 +28,25 @@ __all__ = ["SqlStore"]
 class SqlStore:
     """Orders and histories in two tables of the service's, bound by the foreign key from one to the other.
 
-    `order` is a class on `Stateful`, `history` one on `HistoryEntry`. Raises ChartError when they do not fit together.
+    `order` is a class on `Stateful`, `history` one on `HistoryEntry`; `outbox`, `timers` and `holds` are the tables of
+    what else is written along (the ready-made history brings its own). Raises ChartError when they do not fit together.
     """
 
-    def __init__(self, order: type[Stateful], history: type[HistoryEntry]) -> None:
+    def __init__(
+        self,
+        order: type[Stateful],
+        history: type[HistoryEntry],
+        *,
+        outbox: type[SQLModel] | None = None,
+        timers: type[SQLModel] | None = None,
+        holds: type[SQLModel] | None = None,
+    ) -> None:
         self.order = order
         self.history = history
+        companions = history.__companions__
+        self.outbox = outbox or companions.get("outbox")
+        self.timers = timers or companions.get("timers")
+        self.holds = holds or companions.get("holds")
         self._pairing = pairing(order, history)
         self._reading = Reading(self._pairing)
         self._statements: dict[tuple[str, str], Statements] = {}
@@ -188,6 +203,7 @@ def _values(identity: Sequence[Any], entry: Entry, fingerprint: str | None) -> l
         entry.key,
         fingerprint,
         entry.caused_by,
+        entry.corrects,
         entry.sequence - 1,
     ]
 
@@ -212,6 +228,7 @@ def _entry(key: Any, row: Row[Any]) -> Entry:
         origin=row.origin,
         key=row.key,
         caused_by=row.caused_by,
+        corrects=row.corrects,
         chart=row.chart,
         chart_version=row.chart_version,
         chart_profile=row.chart_profile,

@@ -1,4 +1,4 @@
-"""Ready-made tables for whoever has none: `orders` and `order_history`, in SQLModel's own metadata."""
+"""Ready-made tables for whoever has none: `orders`, `order_history` and companions, in SQLModel's own metadata."""
 
 # No `from __future__ import annotations`: SQLModel reads the annotations of tables when the class is made.
 
@@ -30,6 +30,10 @@ class OrderHistory(HistoryEntry, table=True):
     order_id: int = Field(foreign_key="orders.id")
 
 
+READY_MADE: list[Any] = [Order, OrderHistory]
+"""The ready-made classes, in the order in which their tables are created."""
+
+
 def create_all(engine: Engine) -> None:
-    """Create the two ready-made tables where they are missing. A service with migrations makes them there instead."""
-    SQLModel.metadata.create_all(engine, tables=[Order.__table__, OrderHistory.__table__])  # type: ignore[attr-defined]
+    """Create the ready-made tables where they are missing. A service with migrations makes them there instead."""
+    SQLModel.metadata.create_all(engine, tables=[model.__table__ for model in READY_MADE])

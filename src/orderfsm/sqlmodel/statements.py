@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import JSON, and_, bindparam, exists, insert, literal_column, select, update
 
+from orderfsm.pairing import ENTRY
+
 from .driver import direct, wrapped
-from .pairing import ENTRY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection, Dialect, Executable
 
-    from .pairing import Pairing
+    from orderfsm.pairing import Pairing
 
 __all__ = ["AFTERWARDS", "Reading", "Statements"]
 

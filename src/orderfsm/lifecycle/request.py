@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from .history import Actor, Reason
+from orderfsm.history import Actor, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, PrimaryKeyConstraint, String, UniqueConstraint, event
+from sqlalchemy import JSON, Index, PrimaryKeyConstraint, String, event, text
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 from sqlmodel import Field, SQLModel
 
+from orderfsm.errors import DirectAssignment
+
 from .columns import STATE, UtcDateTime
-from .errors import DirectAssignment
 
 __all__ = ["HistoryEntry", "Stateful"]
 
@@ -24,7 +25,7 @@ class Stateful(SQLModel):
     """
 
     configuration: str | None = Field(default=None, sa_type=String)
-    code: str | None = Field(default=None, sa_type=String, index=True)
+    code: str | None = Field(default=None, sa_type=String)
     category: str | None = Field(default=None, sa_type=String)
     revision: int = Field(default=0, nullable=False, sa_column_kwargs={"server_default": "0"})
     chart: str | None = Field(default=None, sa_type=String)
@@ -35,12 +36,13 @@ class HistoryEntry(SQLModel):
     """The base of a history table: one recorded step per row; `(order, sequence)` is the primary key.
 
     The service's class declares the foreign key to its own orders, of any type, as `order_id`; under other names or
-    with several columns, `__order_key__` says which. The primary key and UNIQUE (order, key) are added to its
-    `__table_args__`. `before` is `[*]` in a first entry, never NULL. `occurred_at` is a claim, `recorded_at` is ours;
-    `sequence` is the order.
+    with several columns, `__order_key__` says which. The primary key and a unique index on (order, key) are added to
+    its `__table_args__`. `before` is `[*]` in a first entry, never NULL. `sequence` is the order, `occurred_at`
+    a claim, `recorded_at` ours; `corrects` is the sequence of the entry that a correction points at.
     """
 
     __order_key__: ClassVar[tuple[str, ...]] = ("order_id",)
+    __companions__: ClassVar[dict[str, type[SQLModel]]] = {}  # what SqlStore takes for granted: outbox, timers, holds
 
     sequence: int
     event: str = Field(sa_type=String)
@@ -65,18 +67,33 @@ class HistoryEntry(SQLModel):
     key: str | None = Field(default=None, sa_type=String(255))
     fingerprint: str | None = Field(default=None, sa_type=String)
     caused_by: str | None = Field(default=None, sa_type=String)
+    corrects: int | None = Field(default=None)
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
         if set(cls.__order_key__) <= set(cls.model_fields):
-            cls.__table_args__ = _completed(cls.__order_key__, cls.__dict__.get("__table_args__", ()))
+            cls.__table_args__ = _completed(cls, cls.__dict__.get("__table_args__", ()))
 
 
-def _completed(order_key: tuple[str, ...], given: Sequence[Any] | dict[str, Any]) -> tuple[Any, ...]:
-    """The table arguments of a class with the two constraints in front; the options, if any, stay last."""
+def _completed(cls: type[HistoryEntry], given: Sequence[Any] | dict[str, Any]) -> tuple[Any, ...]:
+    """The table arguments of a class with the key and the index in front; the options stay last.
+
+    On SQLite the rows lie in the order of their key (WITHOUT ROWID), so that a history is one stretch of the file.
+    """
     args = (given,) if isinstance(given, dict) else tuple(given)
-    return (PrimaryKeyConstraint(*order_key, "sequence"), UniqueConstraint(*order_key, "key"), *args)
+    args, options = (args[:-1], args[-1]) if args and isinstance(args[-1], dict) else (args, {})
+    given_key = text("key IS NOT NULL")
+    keys = Index(
+        f"{cls.__tablename__}_key",
+        *cls.__order_key__,
+        "key",
+        unique=True,
+        sqlite_where=given_key,
+        postgresql_where=given_key,
+    )
+    key = PrimaryKeyConstraint(*cls.__order_key__, "sequence")
+    return (key, keys, *args, {"sqlite_with_rowid": False} | options)
 
 
 # --- the state is never assigned ---------------------------------------------

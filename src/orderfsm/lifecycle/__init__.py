@@ -1,0 +1,8 @@
+"""A lifecycle is a chart bound to a service's tables: open an order, send it events, ask what is allowed."""
+
+from __future__ import annotations
+
+from .lifecycle import Lifecycle, lost_race
+from .outlook import Allowed, Explanation
+
+__all__ = ["Allowed", "Explanation", "Lifecycle", "lost_race"]

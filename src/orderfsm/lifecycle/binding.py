@@ -1,0 +1,271 @@
+"""The ground of a lifecycle: how one command is decided, recorded and followed, in the caller's transaction."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from orderfsm.call import Call
+from orderfsm.chart import START
+from orderfsm.errors import ChartError, Conflict, KeyReused, MissingGuard, NotOpened, OrderFsmError
+from orderfsm.history import ADOPTED, Entry
+from orderfsm.step import start, step, unknown_configuration
+from orderfsm.table import compile
+
+from . import sighting
+from .request import NOBODY, Known, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from orderfsm.call import Answer
+    from orderfsm.cell import Configuration, Step
+    from orderfsm.chart import Chart
+    from orderfsm.sqlmodel.bases import Stateful
+    from orderfsm.sqlmodel.store import SqlStore
+    from orderfsm.table import Table
+
+    Facts = Callable[[Session, Any], Mapping[str, Any]]
+
+__all__ = ["Binding", "Decision", "Follower"]
+
+
+class Decision(NamedTuple):
+    """Where the order was, its revision, where it goes; the step that leads there (None when no arrow does)."""
+
+    before: str
+    revision: int
+    after: Configuration
+    step: Step | None = None
+    corrects: int | None = None
+
+
+class Follower(Protocol):
+    """What is written in the same transaction as an entry, right after it."""
+
+    def recorded(self, session: Session, order: Stateful, entry: Entry, step: Step | None) -> None:
+        """An entry was written; `step` is None for one that no arrow of the chart led to (adopted, corrected)."""
+
+
+class Binding:
+    """A chart, a store and what guards need, put together; what every command of a lifecycle has in common."""
+
+    def __init__(
+        self,
+        chart: Chart,
+        store: SqlStore,
+        guards: Mapping[str, Answer] | None,
+        facts: Facts | None,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.chart = chart
+        self.store = store
+        self.guards: Mapping[str, Answer] = dict(guards or {})
+        self.facts = facts
+        self.clock = clock
+        self.table: Table = compile(chart)
+        _verify_guards(chart, self.guards)
+        self._followers: tuple[Follower, ...] = tuple(self._following())
+
+    def _following(self) -> Iterator[Follower]:
+        """What follows an entry of this chart in this store, in the order in which it is written."""
+        yield from ()
+
+    # --- deciding: where the order was, its revision, where it goes
+
+    def _next(self, session: Session, order: Stateful, request: Request) -> Decision:
+        configuration, revision = self._standing(session, order, request.expected_revision)
+        taken = step(
+            self.chart,
+            configuration,
+            request.event,
+            actor=request.actor or NOBODY,
+            reason=request.reason,
+            links=request.links,
+            payload=request.payload,
+            facts=functools.partial(self._known, session, order),
+            guards=self.guards,
+            now=request.recorded_at,
+        )
+        return Decision(configuration, revision, taken.after, taken)
+
+    def _beginning(self, session: Session, order: Stateful, request: Request) -> Decision:
+        self._refuse_second_life(session, order)
+        taken = start(
+            self.chart,
+            request.event,
+            actor=request.actor or NOBODY,
+            reason=request.reason,
+            links=request.links,
+            payload=request.payload,
+            facts=functools.partial(self._known, session, order),
+            guards=self.guards,
+            now=request.recorded_at,
+        )
+        return Decision(START, 0, taken.after, taken)
+
+    def _taken_in(self, session: Session, order: Stateful, request: Request) -> Decision:
+        self._refuse_second_life(session, order)
+        found = sighting.adopted(self.table, request.event)
+        request.event = ADOPTED
+        return Decision(START, 0, found)
+
+    def _seen(self, session: Session, order: Stateful, request: Request) -> Decision:
+        configuration, revision = self._standing(session, order, request.expected_revision)
+        if configuration not in self.table.rows:
+            raise unknown_configuration(self.table, configuration)
+        call = replace(self._call(session, order, configuration, request), actor=request.actor or NOBODY)
+        leading = sighting.leading(self.table, configuration, request.event, lambda event: replace(call, event=event))
+        request.event = leading.event
+        return Decision(configuration, revision, leading.after, leading)
+
+    def _shown(self, session: Session, order: Stateful, request: Request) -> Entry | None:
+        """The last entry (or the one of the request's key) when the order already shows what was seen."""
+        configuration, revision = self.store.position(session, order)
+        while sighting.shows(self.table, configuration, request.event):
+            last = self._prior(session, order, request) or self.store.last(session, order)
+            if last is None or request.key == last.key is not None or last.sequence == revision:
+                return last
+            configuration, revision = self.store.reload(session, order)
+        return None
+
+    def _standing(self, session: Session, order: Stateful, expected: int | None) -> tuple[str, int]:
+        """Configuration and revision of an order that was opened, the expected revision if there is one."""
+        configuration, revision = self.store.position(session, order)
+        if expected is not None and revision != expected:
+            configuration, revision = self.store.reload(session, order)
+        if configuration is None or revision == 0:
+            name = self.store.name(order)
+            raise NotOpened(f"{name} has no history yet; open it, or adopt it if it has lived elsewhere")
+        if expected is not None and revision != expected:
+            here = f"{self.store.name(order)} is at revision {revision} ({configuration})"
+            raise Conflict(f"{here}, not at {expected}; read it again", configuration=configuration, revision=revision)
+        return configuration, revision
+
+    def _refuse_second_life(self, session: Session, order: Stateful) -> None:
+        configuration, revision = self.store.position(session, order)
+        if revision:
+            raise NotOpened(f"{self.store.name(order)} was opened before and is {configuration}; send it an event")
+
+    # --- recording
+
+    def _carry_out(
+        self,
+        session: Session,
+        order: Stateful,
+        request: Request,
+        decision: Callable[[Session, Stateful, Request], Decision],
+    ) -> Entry:
+        """Decide, then record; a key that was used before answers with its entry, whatever the decision says."""
+        try:
+            decided = decision(session, order, request)
+        except OrderFsmError:
+            prior = self._prior(session, order, request)
+            if prior is None:
+                raise
+            return prior
+        if not decided.revision:
+            self.store.admit(session, order)
+        entry = self._entry(order, request, decided)
+        if not self.store.record(session, order, entry, request.fingerprint):
+            return self._overtaken(session, order, request, decided.revision)
+        for follower in self._followers:
+            follower.recorded(session, order, entry, decided.step)
+        return entry
+
+    def _entry(self, order: Stateful, request: Request, decided: Decision) -> Entry:
+        chart, after = self.chart, decided.after
+        return Entry(
+            before=decided.before,
+            event=request.event,
+            after=str(after),
+            sequence=decided.revision + 1,
+            code=after.code,
+            occurred_at=request.occurred_at,
+            recorded_at=request.recorded_at,
+            actor=request.actor,
+            reason=request.reason,
+            links=request.links,
+            payload=request.plain,
+            order=self.store.key(order),
+            category=after.category and after.category.value,
+            origin=request.origin,
+            key=request.key,
+            caused_by=request.caused_by,
+            corrects=decided.corrects,
+            chart=chart.name,
+            chart_version=chart.version,
+            chart_profile=chart.profile,
+            chart_hash=chart.hash,
+        )
+
+    def _prior(self, session: Session, order: Stateful, request: Request) -> Entry | None:
+        """The entry that the same request wrote before. Raises KeyReused when another request used its key."""
+        found = None if request.key is None else self.store.keyed(session, order, request.key)
+        if found is None:
+            return None
+        entry, fingerprint = found
+        if fingerprint == request.fingerprint:
+            return entry
+        raise KeyReused(
+            f"the key {request.key!r} of {self.store.name(order)} was used for {entry.event} (entry {entry.sequence}), "
+            f"with another request; a new request needs a new key",
+            configuration=entry.after,
+            revision=entry.sequence,
+        )
+
+    def _overtaken(self, session: Session, order: Stateful, request: Request, revision: int) -> Entry:
+        """The first entry when somebody else sent the same request; else raise Conflict, with the order read anew."""
+        configuration, current = self.store.reload(session, order)
+        prior = self._prior(session, order, request)
+        if prior is not None:
+            return prior
+        raise Conflict(
+            f"{self.store.name(order)} has moved on from revision {revision} to {current} ({configuration}) "
+            f"before {request.event} was written; it was read anew: decide again",
+            configuration=configuration,
+            revision=current,
+        )
+
+    # --- asking
+
+    def _asking(self, session: Session, order: Stateful, request: Request) -> Call:
+        """The call of no event yet, in the order's configuration (None before it is opened)."""
+        request.settle(self.clock())
+        configuration, revision = self.store.position(session, order)
+        if revision and configuration not in self.table.rows:
+            raise unknown_configuration(self.table, str(configuration))
+        return self._call(session, order, configuration if revision else None, request)
+
+    def _call(self, session: Session, order: Stateful, configuration: str | None, request: Request) -> Call:
+        return Call(
+            self.table,
+            configuration,
+            request.event,
+            request.actor,
+            request.reason,
+            request.links,
+            request.payload,
+            functools.partial(self._known, session, order),
+            self.guards,
+            request.recorded_at,
+        )
+
+    def _known(self, session: Session, order: Stateful) -> Known:
+        given = {} if self.facts is None else self.facts(session, order)
+        return Known(given, order, functools.partial(self.store.entries, session, order))
+
+
+def _verify_guards(chart: Chart, guards: Mapping[str, Answer]) -> None:
+    """Raise MissingGuard for a named guard without a function, ChartError for a function without a name."""
+    asked = {guard.name for transition in chart.transitions for guard in transition.guards if guard.name is not None}
+    for name in sorted(asked - guards.keys()):
+        said = chart.guards.get(name, "no description")
+        raise MissingGuard(f"{chart.name} asks the guard {name} ({said}); supply it: guards={{{name!r}: function}}")
+    for name in sorted(guards.keys() - asked - chart.guards.keys()):
+        known = ", ".join(sorted(asked)) or "none"
+        raise ChartError(f"{chart.name} has no guard {name}; it asks {known}; leave it out")

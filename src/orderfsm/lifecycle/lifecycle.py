@@ -1,0 +1,252 @@
+"""A lifecycle: a chart bound to a service's tables. Open an order, send it events, ask what is allowed, read its past.
+
+Everything happens in the caller's session and transaction: we flush, the caller commits. A refusal, a conflict or any
+other error of ours has written nothing, and the session can be used on. Every method has an `a…` twin for an
+AsyncSession.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from orderfsm.errors import Conflict, KeyReused
+from orderfsm.table import OPEN
+
+from . import outlook
+from .binding import Binding
+from .outlook import Allowed, Explanation
+from .request import NOBODY, Request
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
+    from sqlalchemy.orm import Session
+
+    from orderfsm.call import Answer
+    from orderfsm.chart import Chart
+    from orderfsm.history import Actor, Entry, Link, Reason
+    from orderfsm.sqlmodel.bases import Stateful
+    from orderfsm.sqlmodel.store import SqlStore
+
+    from .binding import Facts
+
+__all__ = ["Allowed", "Explanation", "Lifecycle", "lost_race"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def now() -> datetime:
+    """The time in UTC."""
+    return datetime.now(UTC)
+
+
+def _twin(
+    method: Callable[Concatenate[Lifecycle, Session, P], R],
+) -> Callable[Concatenate[Lifecycle, AsyncSession, P], Coroutine[Any, Any, R]]:
+    """The same method for an AsyncSession."""
+
+    async def twin(self: Lifecycle, session: AsyncSession, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return await session.run_sync(functools.partial(method, self), *args, **kwargs)
+
+    twin.__name__ = twin.__qualname__ = f"a{method.__name__}"
+    twin.__doc__ = f"`{method.__name__}` in an AsyncSession."
+    return twin
+
+
+class Lifecycle(Binding):
+    """A chart bound to the tables of a store, with the functions for its named guards and the application's facts.
+
+    `facts(session, order)` gives what guards read beside `order`, `payload`, `actor`, `now` and `history`; it is called
+    when a guard asks, and is the only place that may query. `clock` gives aware datetimes. Raises MissingGuard when the
+    chart names a guard that is not in `guards`, ChartError for one that the chart does not name and for a chart that
+    does not compile.
+    """
+
+    def __init__(
+        self,
+        chart: Chart,
+        store: SqlStore,
+        *,
+        guards: Mapping[str, Answer] | None = None,
+        facts: Facts | None = None,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        super().__init__(chart, store, guards, facts, clock)
+
+    # --- commands
+
+    def open(
+        self,
+        session: Session,
+        order: Stateful,
+        event: str = OPEN,
+        *,
+        actor: Actor | str | None = None,
+        origin: str = "send",
+        reason: Reason | str | None = None,
+        links: Sequence[Link] = (),
+        payload: Mapping[str, Any] | None = None,
+        key: str | None = None,
+        occurred_at: datetime | None = None,
+        caused_by: str | None = None,
+    ) -> Entry:
+        """Begin the life of an order and return its first entry; a new order is added to the session and flushed.
+
+        Raises NotOpened when the order was opened before, Refused, Conflict, KeyReused.
+        """
+        request = Request(event, event, actor, origin, reason, links, payload, key, occurred_at, caused_by)
+        request.settle(self.clock())
+        return self._carry_out(session, order, request, self._beginning)
+
+    def send(
+        self,
+        session: Session,
+        order: Stateful,
+        event: str,
+        *,
+        actor: Actor | str | None = None,
+        origin: str = "send",
+        reason: Reason | str | None = None,
+        links: Sequence[Link] = (),
+        payload: Mapping[str, Any] | None = None,
+        key: str | None = None,
+        expected_revision: int | None = None,
+        occurred_at: datetime | None = None,
+        caused_by: str | None = None,
+    ) -> Entry:
+        """Send an event to an order and return the entry that was written.
+
+        `key`, unique per order, makes it safe to send again: the same request returns its first entry and writes
+        nothing, also when the event would no longer be legal. `expected_revision` is the revision that the caller has
+        seen.
+
+        Raises Refused and its kinds, Conflict when somebody moved first (the order is read anew, so that the call may
+        be repeated), KeyReused, NotOpened, StoredStateUnknown, GuardFailed.
+        """
+        request = Request(
+            event, event, actor, origin, reason, links, payload, key, occurred_at, caused_by, expected_revision
+        )
+        request.settle(self.clock())
+        return self._carry_out(session, order, request, self._next)
+
+    def report(
+        self,
+        session: Session,
+        order: Stateful,
+        seen: str,
+        *,
+        actor: Actor | str | None = None,
+        origin: str = "report",
+        reason: Reason | str | None = None,
+        links: Sequence[Link] = (),
+        payload: Mapping[str, Any] | None = None,
+        key: str | None = None,
+        expected_revision: int | None = None,
+        occurred_at: datetime | None = None,
+        caused_by: str | None = None,
+    ) -> Entry:
+        """Tell of a state that was seen outside (a code, an alias of one, a state, a configuration); return the entry.
+
+        The event is looked up: among those that may be sent as asked, all that lead to what was seen must lead to the
+        same configuration; of several that do, the first in document order is recorded. What the order already shows is
+        a redelivery: the last entry is returned and nothing is written.
+
+        Raises Ambiguous when what was seen could be several configurations, the refusal of the events that lead there
+        when all are refused, NotEnabled when none does, and what `send` raises.
+        """
+        seen = self.chart.aliases.get(seen, seen)
+        asked = f"report {seen}"
+        request = Request(
+            asked, seen, actor, origin, reason, links, payload, key, occurred_at, caused_by, expected_revision
+        )
+        request.settle(self.clock())
+        return self._shown(session, order, request) or self._carry_out(session, order, request, self._seen)
+
+    def adopt(
+        self,
+        session: Session,
+        order: Stateful,
+        state: str,
+        *,
+        actor: Actor | str | None = None,
+        origin: str = "adopt",
+        reason: Reason | str | None = None,
+        links: Sequence[Link] = (),
+        payload: Mapping[str, Any] | None = None,
+        key: str | None = None,
+        occurred_at: datetime | None = None,
+        caused_by: str | None = None,
+    ) -> Entry:
+        """Take in an order that already exists, in the state (configuration, code, alias or state name) that it has.
+
+        Its first entry has the event `adopt`; what was before is unknown to its history. Raises Ambiguous when several
+        configurations fit, NotEnabled when none does, NotOpened when the order already has a history.
+        """
+        state = self.chart.aliases.get(state, state)
+        asked = f"adopt {state}"
+        request = Request(asked, state, actor, origin, reason, links, payload, key, occurred_at, caused_by)
+        request.settle(self.clock())
+        return self._carry_out(session, order, request, self._taken_in)
+
+    # --- questions
+
+    def allowed(
+        self,
+        session: Session,
+        order: Stateful,
+        *,
+        actor: Actor | str | None = None,
+        reason: Reason | str | None = None,
+        links: Sequence[Link] = (),
+        payload: Mapping[str, Any] | None = None,
+    ) -> tuple[Allowed, ...]:
+        """The events that may be sent now, in document order, with what each needs; before opening, those that open.
+
+        What is left out is needed, what is given is checked: with an actor, the events of others are not in the answer.
+        """
+        call = self._asking(session, order, Request("", "", actor, "", reason, links, payload))
+        return tuple(outlook.allowed(self.table, call))
+
+    def explain(
+        self,
+        session: Session,
+        order: Stateful,
+        event: str | None = None,
+        *,
+        actor: Actor | str | None = None,
+        reason: Reason | str | None = None,
+        links: Sequence[Link] = (),
+        payload: Mapping[str, Any] | None = None,
+    ) -> tuple[Explanation, ...]:
+        """Why an event (or each event of the chart) may not be sent as asked, and the shortest way to it."""
+        request = Request("", "", NOBODY if actor is None else actor, "", reason, links, payload)
+        return tuple(outlook.explanations(self.table, self._asking(session, order, request), event))
+
+    def history(self, session: Session, order: Stateful) -> list[Entry]:
+        """The order's entries by sequence; empty before it is opened."""
+        return self.store.entries(session, order)
+
+    aopen = _twin(open)
+    asend = _twin(send)
+    areport = _twin(report)
+    aadopt = _twin(adopt)
+    aallowed = _twin(allowed)
+    aexplain = _twin(explain)
+    ahistory = _twin(history)
+
+
+def lost_race(error: BaseException) -> bool:
+    """Whether an error says that somebody moved first, so that the whole transaction may be tried again.
+
+    That is a Conflict (not KeyReused), PostgreSQL's serialization failure and deadlock, and SQLite's "database is
+    locked".
+    """
+    if isinstance(error, Conflict):
+        return not isinstance(error, KeyReused)
+    driver = getattr(error, "orig", None)
+    if getattr(driver, "sqlstate", None) in ("40001", "40P01"):
+        return True
+    return getattr(driver, "sqlite_errorname", "").startswith("SQLITE_BUSY")
