@@ -12,6 +12,7 @@ SECTIONS = {
     "normal": "benchmarks.sending:normal",
     "full": "benchmarks.sending:full",
     "postgresql": "benchmarks.postgresql:figures",
+    "reading": "benchmarks.reading:figures",
 }
 
 

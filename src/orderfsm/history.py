@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, Protocol
 from unicodedata import category
 
@@ -157,6 +158,36 @@ class Entry:
     chart_version: str = ""
     chart_profile: str = ""
     chart_hash: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The entry as JSON takes it, without the order's key: moments in RFC 3339 and UTC, with microseconds."""
+        actor, reason = self.actor, self.reason
+        return {
+            "sequence": self.sequence,
+            "event": self.event,
+            "before": self.before,
+            "after": self.after,
+            "code": self.code,
+            "category": self.category,
+            "occurred_at": _moment(self.occurred_at),
+            "recorded_at": _moment(self.recorded_at),
+            "actor": actor and {"role": actor.role, "id": actor.id, "label": actor.label},
+            "reason": reason and {"code": reason.code, "text": reason.text},
+            "links": [link.as_dict() for link in self.links],
+            "payload": self.payload,
+            "origin": self.origin,
+            "key": self.key,
+            "caused_by": self.caused_by,
+            "corrects": self.corrects,
+            "chart": self.chart,
+            "chart_version": self.chart_version,
+            "chart_profile": self.chart_profile,
+            "chart_hash": self.chart_hash,
+        }
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else f"{moment.astimezone(UTC).isoformat(timespec='microseconds')[:26]}Z"
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,6 +229,15 @@ class Lifecycle(Binding):
         """The order's entries by sequence; empty before it is opened."""
         return self.store.entries(session, order)
 
+    def status(self, session: Session, order: Any, *, entries: int = 10) -> dict[str, Any] | None:
+        """Where an order stands and its last entries, oldest first, as JSON takes it: one query, no object per row.
+
+        `order` may be its key as well (a tuple when it has several columns): then nothing is loaded. The answer has the
+        keys configuration, code, category, revision, chart, chart_version, and history, a list of what `Entry.as_dict`
+        gives; it is None when there is no such order.
+        """
+        return self.store.status(session, order, entries)
+
     aopen = _twin(open)
     asend = _twin(send)
     areport = _twin(report)
@@ -236,6 +245,7 @@ class Lifecycle(Binding):
     aallowed = _twin(allowed)
     aexplain = _twin(explain)
     ahistory = _twin(history)
+    astatus = _twin(status)
 
 
 def lost_race(error: BaseException) -> bool:

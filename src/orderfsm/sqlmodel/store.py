@@ -12,6 +12,7 @@ from orderfsm.pairing import pairing
 
 from .columns import STATE
 from .statements import Reading, Statements
+from .status import StatusQuery
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +51,7 @@ class SqlStore:
         self._pairing = pairing(order, history)
         self._reading = Reading(self._pairing)
         self._statements: dict[tuple[str, str], Statements] = {}
+        self._queries: dict[tuple[str, str], StatusQuery] = {}
         self._bind = {"mapper": self._pairing.mapper}
 
     # --- reading
@@ -90,6 +92,31 @@ class SqlStore:
     def entries(self, session: Session, order: Stateful) -> list[Entry]:
         """The order's history by sequence; empty before it is opened."""
         return [entry for entry, _ in self._select(session, order, self._reading.entries)]
+
+    def status(self, session: Session, order: Any, most: int) -> dict[str, Any] | None:
+        """Where an order (an object or a key) stands, with its last entries (at most so many) as `history`.
+
+        As JSON takes it; None when there is no such row.
+        """
+        key = self._identity(session, order)
+        if key is None:
+            return {**STATE, "history": []}
+        connection = session.connection(self._bind)
+        dialect = connection.dialect
+        query = self._queries.get((dialect.name, dialect.driver))
+        if query is None:
+            query = self._queries[dialect.name, dialect.driver] = StatusQuery(self._pairing, dialect)
+        return query.run(connection, key, most)
+
+    def _identity(self, session: Session, order: Any) -> tuple[Any, ...] | None:
+        """The parts of an order's key, from an object or from a key as `key` gives it; None before it has a row."""
+        if isinstance(order, self.order):
+            state = self._state(session, order)
+            return None if state.key is None else state.key[1]
+        key = order if isinstance(order, tuple) else (order,)
+        if len(key) != len(self._pairing.keys):
+            raise TypeError(f"{order!r} is neither a {self.order.__name__} nor a key of one")
+        return key
 
     def last(self, session: Session, order: Stateful) -> Entry | None:
         """The order's last entry."""
