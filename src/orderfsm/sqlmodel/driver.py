@@ -21,7 +21,8 @@ def direct(connection: Connection) -> Any:
     dialect = connection.dialect
     if dialect.driver != "pysqlite" or dialect._has_events or connection._echo:
         return None
-    watched = connection.dispatch
+    # a connection joins its listeners with the engine's anew for each transaction: ask it only when it has its own
+    watched = connection.dispatch if connection._has_events else connection.engine.dispatch
     if watched.before_cursor_execute or watched.after_cursor_execute:
         return None
     return connection.connection.dbapi_connection
