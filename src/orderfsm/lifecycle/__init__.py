@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from .lifecycle import Lifecycle, lost_race
 from .outlook import Allowed, Explanation
+from .parent import Parent
 
-__all__ = ["Allowed", "Explanation", "Lifecycle", "lost_race"]
+__all__ = ["Allowed", "Explanation", "Lifecycle", "Parent", "lost_race"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from orderfsm.call import Call
 from orderfsm.chart import START
@@ -14,10 +14,13 @@ from orderfsm.step import start, step, unknown_configuration
 from orderfsm.table import compile
 
 from . import sighting
+from .following import Items, RollUp
+from .parent import Source
 from .request import NOBODY, Known, Request
+from .savepoint import savepoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -25,9 +28,12 @@ if TYPE_CHECKING:
     from orderfsm.call import Answer
     from orderfsm.cell import Configuration, Step
     from orderfsm.chart import Chart
+    from orderfsm.history import Actor
     from orderfsm.sqlmodel.bases import Stateful
     from orderfsm.sqlmodel.store import SqlStore
     from orderfsm.table import Table
+
+    from .parent import Parent
 
     Facts = Callable[[Session, Any], Mapping[str, Any]]
 
@@ -51,6 +57,15 @@ class Follower(Protocol):
         """An entry was written; `step` is None for one that no arrow of the chart led to (adopted, corrected)."""
 
 
+@runtime_checkable
+class Objector(Follower, Protocol):
+    """A follower that may refuse what it would have to write; then the entry is undone as well."""
+
+    def may_refuse(self, decided: Decision) -> bool:
+        """Whether it might after this decision: only then a savepoint is worth its time."""
+        ...
+
+
 class Binding:
     """A chart, a store and what guards need, put together; what every command of a lifecycle has in common."""
 
@@ -61,19 +76,39 @@ class Binding:
         guards: Mapping[str, Answer] | None,
         facts: Facts | None,
         clock: Callable[[], datetime],
+        parent: Parent | None = None,
     ) -> None:
         self.chart = chart
         self.store = store
+        self.parent = parent
+        self.items: Items | None = None
         self.guards: Mapping[str, Answer] = dict(guards or {})
         self.facts = facts
         self.clock = clock
         self.table: Table = compile(chart)
         _verify_guards(chart, self.guards)
-        self._followers: tuple[Follower, ...] = tuple(self._following())
+        self._followers: tuple[Follower, ...] = ()
+        self._objectors: tuple[Objector, ...] = ()
+        self._follow(*self._following())
 
     def _following(self) -> Iterator[Follower]:
         """What follows an entry of this chart in this store, in the order in which it is written."""
-        yield from ()
+        if self.parent is not None:
+            source = Source(self, self.parent)
+            self.parent.orders._join(source, self.parent.actor)
+            yield RollUp(self, self.parent, source)
+
+    def _follow(self, *followers: Follower) -> None:
+        self._followers += followers
+        self._objectors = tuple(follower for follower in self._followers if isinstance(follower, Objector))
+
+    def _join(self, source: Source, actor: Actor | str | None) -> None:
+        """Let the orders follow the items of a table from now on."""
+        items = self.items or Items(self)
+        items.join(source, actor)
+        if self.items is None:
+            self.items = items
+            self._follow(items)
 
     # --- deciding: where the order was, its revision, where it goes
 
@@ -168,6 +203,13 @@ class Binding:
             if prior is None:
                 raise
             return prior
+        if self._objectors and any(follower.may_refuse(decided) for follower in self._objectors):
+            with savepoint(session, self.store.bind):
+                return self._write(session, order, request, decided)
+        return self._write(session, order, request, decided)
+
+    def _write(self, session: Session, order: Stateful, request: Request, decided: Decision) -> Entry:
+        """Record what was decided, and what follows it."""
         if not decided.revision:
             self.store.admit(session, order)
         entry = self._entry(order, request, decided)
@@ -257,7 +299,12 @@ class Binding:
 
     def _known(self, session: Session, order: Stateful) -> Known:
         given = {} if self.facts is None else self.facts(session, order)
-        return Known(given, order, functools.partial(self.store.entries, session, order))
+        read: dict[str, Callable[[], Sequence[Any]]] = {
+            "history": functools.partial(self.store.entries, session, order)
+        }
+        if self.items is not None:
+            read["items"] = functools.partial(self.items.facts, session, order)
+        return Known(given, order, read)
 
 
 def _verify_guards(chart: Chart, guards: Mapping[str, Answer]) -> None:

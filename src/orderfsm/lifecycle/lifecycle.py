@@ -7,21 +7,22 @@ AsyncSession.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from orderfsm.errors import Conflict, KeyReused
+from orderfsm.errors import ChartError, Conflict, KeyReused
 from orderfsm.table import OPEN
 
 from . import outlook
 from .binding import Binding
+from .following import touched
 from .outlook import Allowed, Explanation
 from .request import NOBODY, Request
+from .savepoint import savepoint
+from .twin import twin
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncSession
     from sqlalchemy.orm import Session
 
     from orderfsm.call import Answer
@@ -31,11 +32,9 @@ if TYPE_CHECKING:
     from orderfsm.sqlmodel.store import SqlStore
 
     from .binding import Facts
+    from .parent import Parent
 
 __all__ = ["Allowed", "Explanation", "Lifecycle", "lost_race"]
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 def now() -> datetime:
@@ -43,26 +42,14 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def _twin(
-    method: Callable[Concatenate[Lifecycle, Session, P], R],
-) -> Callable[Concatenate[Lifecycle, AsyncSession, P], Coroutine[Any, Any, R]]:
-    """The same method for an AsyncSession."""
-
-    async def twin(self: Lifecycle, session: AsyncSession, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return await session.run_sync(functools.partial(method, self), *args, **kwargs)
-
-    twin.__name__ = twin.__qualname__ = f"a{method.__name__}"
-    twin.__doc__ = f"`{method.__name__}` in an AsyncSession."
-    return twin
-
-
 class Lifecycle(Binding):
     """A chart bound to the tables of a store, with the functions for its named guards and the application's facts.
 
     `facts(session, order)` gives what guards read beside `order`, `payload`, `actor`, `now` and `history`; it is called
-    when a guard asks, and is the only place that may query. `clock` gives aware datetimes. Raises MissingGuard when the
-    chart names a guard that is not in `guards`, ChartError for one that the chart does not name and for a chart that
-    does not compile.
+    when a guard asks, and is the only place that may query. `clock` gives aware datetimes. With a `parent`, the orders
+    are items of others, which follow them by their chart's roll-up in the same transaction. Raises MissingGuard when
+    the chart names a guard that is not in `guards`, ChartError for one that the chart does not name, for a chart that
+    does not compile and for a parent that does not fit.
     """
 
     def __init__(
@@ -73,8 +60,9 @@ class Lifecycle(Binding):
         guards: Mapping[str, Answer] | None = None,
         facts: Facts | None = None,
         clock: Callable[[], datetime] = now,
+        parent: Parent | None = None,
     ) -> None:
-        super().__init__(chart, store, guards, facts, clock)
+        super().__init__(chart, store, guards, facts, clock, parent)
 
     # --- commands
 
@@ -191,6 +179,23 @@ class Lifecycle(Binding):
         request.settle(self.clock())
         return self._carry_out(session, order, request, self._taken_in)
 
+    def roll_up(
+        self, session: Session, order: Stateful, *, actor: Actor | str | None = None, caused_by: str | None = None
+    ) -> tuple[Entry, ...]:
+        """Bring an order to where its items say it belongs, and return the entries; () when it is there already.
+
+        Entries of items do that by themselves; this is for rows that came another way, such as a bulk import. Without
+        `actor` the one of the items' Parent acts; without `caused_by` the last entries of all items are named. Raises
+        ChartError when no lifecycle of items names this one as its parent, UnsoundChart when the rules do not fit, and
+        what `send` raises; then nothing has been written.
+        """
+        if self.items is None:
+            raise ChartError(f"no items belong to the orders of {self.chart.name}: Lifecycle(…, parent=Parent(orders))")
+        self._standing(session, order, None)
+        with savepoint(session, self.store.bind):
+            touched(self, session, self.store.identity(order))
+            return self.items.bring(session, order, actor or self.items.actor, caused_by)
+
     # --- questions
 
     def allowed(
@@ -238,14 +243,15 @@ class Lifecycle(Binding):
         """
         return self.store.status(session, order, entries)
 
-    aopen = _twin(open)
-    asend = _twin(send)
-    areport = _twin(report)
-    aadopt = _twin(adopt)
-    aallowed = _twin(allowed)
-    aexplain = _twin(explain)
-    ahistory = _twin(history)
-    astatus = _twin(status)
+    aopen = twin(open)
+    asend = twin(send)
+    areport = twin(report)
+    aadopt = twin(adopt)
+    aroll_up = twin(roll_up)
+    aallowed = twin(allowed)
+    aexplain = twin(explain)
+    ahistory = twin(history)
+    astatus = twin(status)
 
 
 def lost_race(error: BaseException) -> bool:

@@ -123,32 +123,32 @@ def utc(name: str, moment: datetime) -> datetime:
 
 
 class Known(Mapping[str, Any]):
-    """The facts of a call: the application's, else the order itself and its history, read when a guard asks for it."""
+    """The facts of a call: the application's, the order itself, and what is `read` once a guard asks for it."""
 
-    __slots__ = ("_given", "_history", "_order", "_read")
+    __slots__ = ("_given", "_order", "_read", "_seen")
 
-    def __init__(self, given: Mapping[str, Any], order: object, read: Callable[[], Sequence[Any]]) -> None:
+    def __init__(
+        self, given: Mapping[str, Any], order: object, read: Mapping[str, Callable[[], Sequence[Any]]]
+    ) -> None:
         self._given = given
         self._order = order
         self._read = read
-        self._history: Sequence[Any] | None = None
+        self._seen: dict[str, Sequence[Any]] = {}
 
     def __getitem__(self, name: str) -> Any:
         if name in self._given:
             return self._given[name]
         if name == "order":
             return self._order
-        if name != "history":
-            raise KeyError(name)
-        if self._history is None:
-            self._history = self._read()
-        return self._history
+        if name not in self._seen:
+            self._seen[name] = self._read[name]()
+        return self._seen[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in ("order", "history") or name in self._given
+        return name == "order" or name in self._given or name in self._read
 
     def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys([*self._given, "order", "history"]))
+        return iter(dict.fromkeys([*self._given, "order", *self._read]))
 
     def __len__(self) -> int:
-        return len(set(self._given) | {"order", "history"})
+        return len({*self._given, "order", *self._read})

@@ -53,6 +53,7 @@ class Statements:
         orders = pairing.orders
         position = select(orders.c.configuration, orders.c.revision).where(_in_orders(pairing))
         self.position = Prepared(position, dialect, names)
+        self.touch = Prepared(_unchanged(pairing).where(_in_orders(pairing)), dialect, names)
         self._together = dialect.name == "postgresql"
         entry = _moving if self._together else _appending
         entries = [entry(pairing, condition) for condition in (_free(pairing), _free_of_key(pairing))]
@@ -103,6 +104,13 @@ def _move(pairing: Pairing) -> Any:
     values = {name: bindparam(written, type_=past.c[written].type) for name, written in AFTERWARDS.items()}
     stamps = {name: bindparam(f"stamp_{name}", type_=pairing.orders.c[name].type) for name in pairing.stamps}
     return update(pairing.orders).values(values | stamps)
+
+
+def _unchanged(pairing: Pairing) -> Any:
+    """An UPDATE to the values that are there; the order's `onupdate` values are among them."""
+    orders = pairing.orders
+    same = [orders.c.revision, *(column for column in orders.columns if column.onupdate is not None)]
+    return update(orders).values({column.name: column for column in same})
 
 
 def _appending(pairing: Pairing, condition: Any) -> Any:

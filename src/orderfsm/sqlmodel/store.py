@@ -52,7 +52,7 @@ class SqlStore:
         self._reading = Reading(self._pairing)
         self._statements: dict[tuple[str, str], Statements] = {}
         self._queries: dict[tuple[str, str], StatusQuery] = {}
-        self._bind = {"mapper": self._pairing.mapper}
+        self.bind = {"mapper": self._pairing.mapper}
 
     # --- reading
 
@@ -80,7 +80,7 @@ class SqlStore:
         return self._read(session, order, state)
 
     def _read(self, session: Session, order: Stateful, state: InstanceState[Any]) -> tuple[str | None, int]:
-        connection = session.connection(self._bind)
+        connection = session.connection(self.bind)
         found = self._for(connection).position.run(connection, state.key[1]).fetchall()  # type: ignore[index]
         if not found:
             raise Conflict(f"{self.name(order)} is gone: its row was deleted; nothing can be sent to it")
@@ -101,7 +101,7 @@ class SqlStore:
         key = self._identity(session, order)
         if key is None:
             return {**STATE, "history": []}
-        connection = session.connection(self._bind)
+        connection = session.connection(self.bind)
         dialect = connection.dialect
         query = self._queries.get((dialect.name, dialect.driver))
         if query is None:
@@ -135,7 +135,7 @@ class SqlStore:
         if state.key is None:
             return []
         names = (name for name, _, _ in self._pairing.keys)
-        rows = session.connection(self._bind).execute(statement, dict(zip(names, state.key[1], strict=True)) | more)
+        rows = session.connection(self.bind).execute(statement, dict(zip(names, state.key[1], strict=True)) | more)
         key = self.key(order)
         return [(_entry(key, row), row.fingerprint) for row in rows]
 
@@ -155,11 +155,21 @@ class SqlStore:
 
     def key(self, order: Stateful) -> Any:
         """The order's primary key: a value, a tuple when it has several columns, None before it has a row."""
+        identity = self.identity(order)
+        return identity[0] if len(identity) == 1 else identity or None
+
+    def identity(self, order: Stateful) -> tuple[Any, ...]:
+        """The values of the order's primary key, in the table's order; () before it has a row."""
         state: InstanceState[Any] = instance_state(order)
-        if state.key is None:
-            return None
-        identity = state.key[1]
-        return identity[0] if len(identity) == 1 else tuple(identity)
+        return () if state.key is None else tuple(state.key[1])
+
+    def touch(self, session: Session, identity: Sequence[Any]) -> bool:
+        """Lock an order's row, by an UPDATE that changes nothing; False when there is no such row.
+
+        What is read afterwards stays true until the transaction ends, for whoever else writes touches the row as well.
+        """
+        connection = session.connection(self.bind)
+        return self._for(connection).touch.run(connection, identity).rowcount == 1
 
     def record(self, session: Session, order: Stateful, entry: Entry, fingerprint: str | None = None) -> bool:
         """Write an entry and move the order to where it ends; False, and nothing is written, when somebody moved first.
@@ -167,7 +177,7 @@ class SqlStore:
         The order must still have the revision before the entry's, and no entry of it may have the entry's key.
         """
         state: InstanceState[Any] = instance_state(order)
-        connection = session.connection(self._bind)
+        connection = session.connection(self.bind)
         values = _values(state.key[1], entry, fingerprint)  # type: ignore[index]
         if not self._for(connection).record(connection, values, keyed=entry.key is not None):
             return False
