@@ -4,9 +4,9 @@
 
 import itertools
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from orderfsm.chart import START, Category, Event, Guard, Kind, ReasonRule, Stat
 from orderfsm.chart import Field as PayloadField
 from orderfsm.expression import parse
 from orderfsm.lifecycle import Lifecycle
-from orderfsm.sqlmodel import HistoryEntry, Order, OrderHistory, SqlStore, Stateful, engine
+from orderfsm.sqlmodel import HistoryEntry, Order, OrderHistory, OutboxRow, SqlStore, Stateful, engine
 
 
 def when(expression: str) -> tuple[Guard]:
@@ -83,6 +83,13 @@ class BookingHistory(HistoryEntry, table=True):
     ticket: uuid.UUID = Field(default_factory=uuid.uuid4)
 
 
+class BookingOutbox(OutboxRow, table=True):
+    __tablename__ = "test_booking_outbox"
+
+    order_id: uuid.UUID = Field(foreign_key="test_booking.id")
+    region: str = "north"
+
+
 class Parcel(Stateful, table=True):
     """An order with a text for a key."""
 
@@ -94,6 +101,12 @@ class Parcel(Stateful, table=True):
 
 class ParcelHistory(HistoryEntry, table=True):
     __tablename__ = "test_parcel_history"
+
+    order_id: str = Field(foreign_key="test_parcel.number")
+
+
+class ParcelOutbox(OutboxRow, table=True):
+    __tablename__ = "test_parcel_outbox"
 
     order_id: str = Field(foreign_key="test_parcel.number")
 
@@ -117,6 +130,15 @@ class LineHistory(HistoryEntry, table=True):
     number: int
 
 
+class LineOutbox(OutboxRow, table=True):
+    __tablename__ = "test_line_outbox"
+    __order_key__ = ("tenant", "number")
+    __table_args__ = (ForeignKeyConstraint(["tenant", "number"], ["test_line.tenant", "test_line.number"]),)
+
+    tenant: str
+    number: int
+
+
 NUMBERS = itertools.count(1)
 
 
@@ -128,24 +150,35 @@ class Kept:
     order: type[Any]
     history: type[Any]
     new: Callable[[], Any]
+    companions: Mapping[str, type[Any]] = field(default_factory=dict)
 
     @property
     def store(self) -> SqlStore:
-        return SqlStore(self.order, self.history)
+        return SqlStore(self.order, self.history, **self.companions)
+
+    @property
+    def tables(self) -> list[Any]:
+        companions = self.companions or self.history.__companions__
+        return [model.__table__ for model in (self.order, self.history, *companions.values())]
 
 
 KINDS = (
     Kept("ready-made", Order, OrderHistory, Order),
-    Kept("uuid", Booking, BookingHistory, Booking),
-    Kept("text", Parcel, ParcelHistory, lambda: Parcel(number=f"P-{next(NUMBERS)}")),
-    Kept("composite", Line, LineHistory, lambda: Line(tenant="north", number=next(NUMBERS))),
+    Kept("uuid", Booking, BookingHistory, Booking, {"outbox": BookingOutbox}),
+    Kept("text", Parcel, ParcelHistory, lambda: Parcel(number=f"P-{next(NUMBERS)}"), {"outbox": ParcelOutbox}),
+    Kept(
+        "composite",
+        Line,
+        LineHistory,
+        lambda: Line(tenant="north", number=next(NUMBERS)),
+        {"outbox": LineOutbox},
+    ),
 )
 READY_MADE, UUIDS = KINDS[0], KINDS[1]
 
 
 def create_tables(engine: Engine) -> None:
-    tables = [model.__table__ for kind in KINDS for model in (kind.order, kind.history)]
-    SQLModel.metadata.create_all(engine, tables=tables)
+    SQLModel.metadata.create_all(engine, tables=[table for kind in KINDS for table in kind.tables])
 
 
 @contextmanager

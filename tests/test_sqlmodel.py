@@ -21,7 +21,17 @@ from sqlmodel import Field, Session, SQLModel, select
 import orderfsm.sqlmodel
 from kept import KINDS, READY_MADE, Kept, database, lifecycle
 from orderfsm.errors import ChartError, DirectAssignment, UnsafeSettings
-from orderfsm.sqlmodel import HistoryEntry, Order, OrderHistory, SqlStore, Stateful, UtcDateTime, create_all, secure
+from orderfsm.sqlmodel import (
+    HistoryEntry,
+    Order,
+    OrderHistory,
+    OrderOutbox,
+    SqlStore,
+    Stateful,
+    UtcDateTime,
+    create_all,
+    secure,
+)
 from orderfsm.sqlmodel import engine as safe_engine
 
 
@@ -116,11 +126,11 @@ def test_a_stale_copy_cannot_be_merged_over_a_newer_state(engine: Engine) -> Non
 # --- the ready-made tables
 
 
-def test_create_all_creates_the_two_tables_and_no_other(tmp_path: Path) -> None:
+def test_create_all_creates_the_ready_made_tables_and_no_other(tmp_path: Path) -> None:
     made = create_engine(f"sqlite:///{tmp_path}/new.db")
     create_all(made)
     create_all(made)
-    assert inspect(made).get_table_names() == ["order_history", "orders"]
+    assert inspect(made).get_table_names() == ["order_history", "order_outbox", "orders"]
     made.dispose()
 
 
@@ -132,7 +142,7 @@ def test_the_ready_made_tables_are_defined_only_when_they_are_asked_for() -> Non
         "print(before, sorted(sqlmodel.SQLModel.metadata.tables))"
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert said.strip() == "[] ['order_history', 'orders']"
+    assert said.strip() == "[] ['order_history', 'order_outbox', 'orders']"
 
 
 def test_a_name_that_the_module_lacks_is_an_attribute_error() -> None:
@@ -143,7 +153,7 @@ def test_a_name_that_the_module_lacks_is_an_attribute_error() -> None:
 def test_the_page_about_tables_names_every_column() -> None:
     page = (Path(__file__).parent.parent / "docs" / "reference" / "tables.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`(\w+)`", page))
-    assert {column.name for model in (Order, OrderHistory) for column in model.__table__.columns} <= named  # type: ignore[attr-defined]
+    assert {column.name for model in (Order, OrderHistory, OrderOutbox) for column in model.__table__.columns} <= named  # type: ignore[attr-defined]
 
 
 # --- stores

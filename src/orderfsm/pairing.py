@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .sqlmodel.bases import HistoryEntry, Stateful
 
-__all__ = ["ENTRY", "Pairing", "keys_of", "pairing"]
+__all__ = ["ENTRY", "Pairing", "defaults_of", "keys_of", "pairing"]
 
 ENTRY = (
     *("sequence", "event", "before", "after", "code", "category", "actor_role", "actor_id", "actor_label", "origin"),
@@ -55,8 +55,7 @@ def pairing(order: type[Stateful], history: type[HistoryEntry]) -> Pairing:
     _verify_unique(past, [*locals_, "key"], history)
     _verify_filled(past, {*locals_, *ENTRY}, history)
     stamped = tuple(p.key for p in mapper.column_attrs if getattr(p.columns[0], "onupdate", None) is not None)
-    others = [column for column in past.columns if column.name not in {*locals_, *ENTRY}]
-    defaults = {column.name: made for column in others if (made := _maker(column.default))}
+    defaults = defaults_of(past, {*locals_, *ENTRY})
     stamps = {column.name: made for column in orders.columns if (made := _maker(column.onupdate))}
     return Pairing(mapper, orders, past, keys, stamped, defaults, stamps)
 
@@ -69,6 +68,12 @@ def keys_of(mapper: Mapper[Any], table: Table, model: type) -> tuple[tuple[str, 
     orders: Any = mapper.local_table
     pairs = _columns(mapper, orders, table, model)
     return tuple((f"key_{place}", column, local) for place, (column, local) in enumerate(pairs))
+
+
+def defaults_of(table: Table, filled: set[str]) -> dict[str, Callable[[], Any]]:
+    """A function for each column that Python gives a default, apart from those that are filled anyway."""
+    others = [column for column in table.columns if column.name not in filled]
+    return {column.name: made for column in others if (made := _maker(column.default))}
 
 
 def _maker(default: Any) -> Callable[[], Any] | None:

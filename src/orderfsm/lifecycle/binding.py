@@ -14,6 +14,7 @@ from orderfsm.step import start, step, unknown_configuration
 from orderfsm.table import compile
 
 from . import sighting
+from .emission import Emission, emits
 from .following import Items, RollUp
 from .parent import Source
 from .request import NOBODY, Known, Request
@@ -93,6 +94,8 @@ class Binding:
 
     def _following(self) -> Iterator[Follower]:
         """What follows an entry of this chart in this store, in the order in which it is written."""
+        if self.store.outbox is not None and emits(self.table):
+            yield Emission(self.store)
         if self.parent is not None:
             source = Source(self, self.parent)
             self.parent.orders._join(source, self.parent.actor)

@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Any
 from .bases import HistoryEntry, Stateful
 from .columns import UtcDateTime
 from .engine import async_engine, engine, secure
+from .outbox import OutboxRow
 from .store import SqlStore
 
 if TYPE_CHECKING:
-    from .tables import Order, OrderHistory, create_all
+    from .tables import Order, OrderHistory, OrderOutbox, create_all
 
 __all__ = [
     "HistoryEntry",
     "Order",
     "OrderHistory",
+    "OrderOutbox",
+    "OutboxRow",
     "SqlStore",
     "Stateful",
     "UtcDateTime",
@@ -32,7 +35,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Define the ready-made tables when one is first asked for."""
-    if name in ("Order", "OrderHistory", "create_all"):
+    if name in ("Order", "OrderHistory", "OrderOutbox", "create_all"):
         from . import tables
 
         return getattr(tables, name)

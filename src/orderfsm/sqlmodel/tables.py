@@ -2,14 +2,15 @@
 
 # No `from __future__ import annotations`: SQLModel reads the annotations of tables when the class is made.
 
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import JSON, Engine, String
 from sqlmodel import Field, SQLModel
 
 from .bases import HistoryEntry, Stateful
+from .outbox import OutboxRow
 
-__all__ = ["Order", "OrderHistory", "create_all"]
+__all__ = ["Order", "OrderHistory", "OrderOutbox", "create_all"]
 
 
 class Order(Stateful, table=True):
@@ -26,12 +27,23 @@ class OrderHistory(HistoryEntry, table=True):
     """The history of the ready-made orders."""
 
     __tablename__ = "order_history"
+    __companions__: ClassVar[dict[str, type[SQLModel]]] = {}
 
     order_id: int = Field(foreign_key="orders.id")
 
 
-READY_MADE: list[Any] = [Order, OrderHistory]
+class OrderOutbox(OutboxRow, table=True):
+    """What the ready-made orders emit."""
+
+    __tablename__ = "order_outbox"
+
+    order_id: int = Field(foreign_key="orders.id")
+
+
+READY_MADE: list[Any] = [Order, OrderHistory, OrderOutbox]
 """The ready-made classes, in the order in which their tables are created."""
+
+OrderHistory.__companions__["outbox"] = OrderOutbox
 
 
 def create_all(engine: Engine) -> None:
