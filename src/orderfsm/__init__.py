@@ -22,6 +22,7 @@ from .errors import (
     ExpressionError,
     GuardFailed,
     GuardRefused,
+    InDoubt,
     KeyReused,
     LinkNeeded,
     MissingGuard,
@@ -69,6 +70,7 @@ __all__ = [
     "Finding",
     "GuardFailed",
     "GuardRefused",
+    "InDoubt",
     "KeyReused",
     "Link",
     "LinkNeeded",
@@ -108,7 +110,7 @@ __all__ = [
 _LATER = {"load": "catalogue", "check": "checks", "read": "document"}
 _MODULES = frozenset(
     {"catalogue", "checks", "cli", "conformance", "diagrams", "document", "interchange"}
-    | {"lifecycle", "machine", "rollup", "schema", "sqlmodel", "testing"}
+    | {"lifecycle", "machine", "rollup", "schema", "sqlmodel", "testing", "writer"}
 )
 
 

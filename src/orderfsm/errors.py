@@ -21,11 +21,16 @@ OrderFsmError
 │   └── Ambiguous             a reported state can be reached in more than one way
 ├── Conflict              somebody moved first: read again and try again
 │   └── KeyReused             an idempotency key came back with another request
+├── InDoubt               nobody's yet: the commit may or may not have happened; send again with the same key
 ├── StoredStateUnknown    the operator's: the row holds a configuration that this chart version lacks
 ├── DirectAssignment      the programmer's: the state was assigned instead of sent an event
 ├── NotOpened             the programmer's: the order was never opened or adopted, or it was opened twice
 ├── UnsafeSettings        the operator's: the database would lose or garble what it has acknowledged
+├── NotDelivered          the receiver's: it did not take a message, which is sent again later
+│   └── Undeliverable         it never will: the message is a dead letter
+├── BadSignature          the sender's: a webhook that is not signed, or not as agreed
 ├── LogError              the operator's: an event log that cannot be read
+├── LedgerBroken          the operator's: a file of seals that is not as it was written
 └── NoCounterpart         the crosswalk knows no counterpart
 ```
 
@@ -38,11 +43,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import timedelta
 
     from .finding import Finding
 
 __all__ = [
     "Ambiguous",
+    "BadSignature",
     "Blocker",
     "ChartError",
     "Conflict",
@@ -51,11 +58,14 @@ __all__ = [
     "ExpressionError",
     "GuardFailed",
     "GuardRefused",
+    "InDoubt",
     "KeyReused",
+    "LedgerBroken",
     "LinkNeeded",
     "LogError",
     "MissingGuard",
     "NoCounterpart",
+    "NotDelivered",
     "NotEnabled",
     "NotOpened",
     "NotPermitted",
@@ -64,6 +74,7 @@ __all__ = [
     "ReasonNeeded",
     "Refused",
     "StoredStateUnknown",
+    "Undeliverable",
     "UnknownChart",
     "UnknownEvent",
     "UnsafeSettings",
@@ -335,6 +346,20 @@ class KeyReused(Conflict):
     code = "key-reused"
 
 
+class InDoubt(OrderFsmError):
+    """A commit that may or may not have happened: the answer to it was lost, or it was not replicated for certain.
+
+    Send again with the same `key`, on a new connection: if it happened, the first entry comes back; if not, it happens
+    now. Without a key (None) only the order's history tells. `__cause__` is what the database or its driver said.
+    """
+
+    code = "in-doubt"
+
+    def __init__(self, message: str, *, key: str | None = None) -> None:
+        self.key = key
+        super().__init__(message)
+
+
 class StoredStateUnknown(OrderFsmError):
     """A row holds a configuration that this version of the chart lacks."""
 
@@ -359,10 +384,38 @@ class UnsafeSettings(OrderFsmError):
     code = "unsafe-settings"
 
 
+class NotDelivered(OrderFsmError):
+    """A message was not taken. It is sent again, not before `after` has passed if the receiver has asked for that."""
+
+    code = "not-delivered"
+
+    def __init__(self, message: str, *, after: timedelta | None = None) -> None:
+        self.after = after
+        super().__init__(message)
+
+
+class Undeliverable(NotDelivered):
+    """A message that its receiver will never take: it becomes a dead letter at once."""
+
+    code = "undeliverable"
+
+
+class BadSignature(OrderFsmError):
+    """A webhook that is not signed with a secret that we know, or too long ago."""
+
+    code = "bad-signature"
+
+
 class LogError(OrderFsmError):
     """An event log that cannot be read, with the place and the remedy."""
 
     code = "log-error"
+
+
+class LedgerBroken(OrderFsmError):
+    """A file of seals that is none, that belongs to another history, or that was changed."""
+
+    code = "ledger-broken"
 
 
 class NoCounterpart(OrderFsmError):

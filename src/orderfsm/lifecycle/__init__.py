@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .lifecycle import Lifecycle, lost_race
+from .outcome import atransact, transact
 from .outlook import Allowed, Explanation
 from .parent import Parent
 
-__all__ = ["Allowed", "Explanation", "Lifecycle", "Parent", "lost_race"]
+__all__ = ["Allowed", "Explanation", "Lifecycle", "Parent", "atransact", "lost_race", "transact"]

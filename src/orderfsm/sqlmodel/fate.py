@@ -1,0 +1,157 @@
+"""What became of a COMMIT: it happened, it did not, or nobody can tell. And how to stop waiting for it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.exc import DBAPIError
+
+from orderfsm.errors import InDoubt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection
+
+__all__ = ["backend", "certain", "limited", "unknown"]
+
+NOT_CONFIRMED = "syncrep.c"
+"""Where in PostgreSQL the warnings come from with which it commits although no standby has confirmed.
+
+Their SQLSTATE is that of any warning, and their text depends on the language that it speaks.
+"""
+
+REPEAT = "send again with the same key: if it happened, the first entry comes back; if not, it happens now"
+
+
+@contextmanager
+def certain(connection: Connection, key: str | None = None) -> Iterator[None]:
+    """Around a COMMIT, and nothing else: raises InDoubt where it may or may not have happened, or may not last.
+
+    An error that says for certain that nothing was committed is passed on. So is one of a connection that was found
+    closed before COMMIT was sent, and an error of PostgreSQL that the service has caught: the transaction was aborted
+    by it, and COMMIT would roll it back without a word.
+    """
+    driver = connection.connection.driver_connection
+    _verify_alive(connection, driver)
+    warnings: list[str] = []
+    with _notices(driver, warnings):
+        try:
+            yield
+        except DBAPIError as error:
+            if error.statement is None and unknown(error):
+                said = f"COMMIT was sent and no answer came ({_first_line(error)}): it may or may not have happened"
+                raise InDoubt(f"{said}; {REPEAT}", key=key) from error
+            raise
+    if warnings:
+        raise InDoubt(f"PostgreSQL has committed and says: {warnings[0]}; {REPEAT}", key=key)
+
+
+def unknown(error: DBAPIError) -> bool:
+    """Whether an error of a COMMIT leaves open what became of it.
+
+    An ERROR of PostgreSQL has rolled back; FATAL, PANIC and no answer leave it open. SQLite has rolled back unless the
+    disk failed: what is in the log may count after all when the file is opened again.
+    """
+    driver: Any = error.orig
+    name = getattr(driver, "sqlite_errorname", None)
+    if name is not None:
+        return bool(name.startswith("SQLITE_IOERR"))
+    return getattr(getattr(driver, "diag", None), "severity_nonlocalized", None) != "ERROR"
+
+
+def _verify_alive(connection: Connection, driver: Any) -> None:
+    """Raise what the driver would say to a COMMIT that cannot be sent, or that would roll back."""
+    info = getattr(driver, "info", None)
+    if info is None:
+        return
+    aborted = getattr(getattr(info, "transaction_status", None), "name", "") == "INERROR"
+    if not (driver.closed or aborted):
+        return
+    said = "an error has aborted the transaction" if aborted else "the connection was lost"
+    drivers: Any = connection.dialect.loaded_dbapi
+    error = drivers.OperationalError(f"{said} before COMMIT was sent: nothing was committed")
+    lost = not aborted
+    if lost:
+        connection.invalidate()  # or else the roll-back would fail as well
+    raise DBAPIError.instance(
+        "COMMIT", None, error, drivers.Error, connection_invalidated=lost, dialect=connection.dialect
+    )
+
+
+@contextmanager
+def _notices(driver: Any, warnings: list[str]) -> Iterator[None]:
+    """Collect the warnings that say that a commit may not last (psycopg only)."""
+    if not hasattr(driver, "add_notice_handler"):
+        yield
+        return
+
+    def note(diagnosis: Any) -> None:
+        if diagnosis.source_file == NOT_CONFIRMED:
+            warnings.append(str(diagnosis.message_primary))
+
+    driver.add_notice_handler(note)
+    try:
+        yield
+    finally:
+        driver.remove_notice_handler(note)
+
+
+def _first_line(error: DBAPIError) -> str:
+    return (str(error.orig).splitlines() or [""])[0]
+
+
+# --- an end to waiting
+
+
+@contextmanager
+def limited(connection: Connection, seconds: float) -> Iterator[None]:
+    """For as long as the block lasts, but for so many seconds at most, PostgreSQL may keep us waiting.
+
+    Then the connection is hung up on, from our side: no timeout of the server's bounds a COMMIT that waits for a
+    standby, and none of TCP's notices a server that acknowledges and says nothing. Other databases are not bounded.
+    """
+    limit = Limit()
+    limit.begin(connection, seconds)
+    try:
+        yield
+    finally:
+        limit.end()
+
+
+class Limit:
+    """The same with a beginning and an end that are not in one place."""
+
+    def __init__(self) -> None:
+        self._timer: threading.Timer | None = None
+
+    def begin(self, connection: Connection, seconds: float) -> None:
+        """From now on; a second time is the first one."""
+        driver: Any = connection.connection.driver_connection
+        if self._timer is None and hasattr(driver, "fileno"):
+            self._timer = threading.Timer(max(0.0, seconds), hang_up, (driver,))
+            self._timer.daemon = True
+            self._timer.start()
+
+    def end(self) -> None:
+        """Whatever takes long from now on may."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def hang_up(driver: Any) -> None:
+    """End the conversation on a driver's socket; whoever waits on it, in any thread, finds it closed."""
+    with contextlib.suppress(Exception), socket.socket(fileno=os.dup(driver.fileno())) as end:
+        end.shutdown(socket.SHUT_RDWR)
+
+
+def backend(connection: Connection) -> int | None:
+    """The process of PostgreSQL's that serves a connection; None where the driver does not know."""
+    info = getattr(connection.connection.driver_connection, "info", None)
+    return getattr(info, "backend_pid", None)
