@@ -1,0 +1,163 @@
+"""Reads a database after everything, holds it against what clients were told, and counts what should not be."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sqlalchemy import Engine, text
+
+from faults.linearizable import Operation, problems
+from faults.log import Call, calls
+from faults.workload import EDGES
+
+__all__ = ["Verdict", "check"]
+
+
+class Row(NamedTuple):
+    """An entry as it is stored; `call` is the client's own mark, independent of the idempotency key."""
+
+    order: int
+    sequence: int
+    event: str
+    before: str
+    after: str
+    call: str
+    key: str | None
+
+
+@dataclass
+class Verdict:
+    """What happened, and how often each thing that must not happen did."""
+
+    entries: int = 0
+    acknowledged: int = 0
+    refused: int = 0
+    in_doubt: int = 0
+    in_doubt_present: int = 0
+    repeated: int = 0
+    reads: int = 0
+
+    lost: int = 0
+    duplicated: int = 0
+    different: int = 0
+    failed_but_present: int = 0
+    unknown: int = 0
+    gaps: int = 0
+    unchained: int = 0
+    illegal: int = 0
+    misplaced: int = 0
+    keys_twice: int = 0
+    not_linearizable: int = 0
+    example: str = ""
+
+    @property
+    def faults(self) -> dict[str, int]:
+        """The counters that have to be 0 and are not."""
+        wrong = [field.name for field in fields(self) if field.name in WRONG]
+        return {name: getattr(self, name) for name in wrong if getattr(self, name)}
+
+
+WRONG = (
+    *("lost", "duplicated", "different", "failed_but_present", "unknown", "gaps", "unchained", "illegal"),
+    *("misplaced", "keys_twice", "not_linearizable"),
+)
+
+
+def check(engine: Engine, logs: Iterable[Path]) -> Verdict:
+    """The verdict on everything that is in the ready-made tables and in the clients' logs."""
+    with engine.connect() as connection:
+        found = connection.execute(
+            text(
+                "SELECT order_id, sequence, event, before, after, caused_by, key FROM order_history "
+                "ORDER BY order_id, sequence"
+            )
+        )
+        rows = [Row(*row) for row in found]
+        standing = connection.execute(text("SELECT id, configuration, code, revision FROM orders")).all()
+    verdict = Verdict(entries=len(rows))
+    told = calls(logs)
+    histories: dict[int, list[Row]] = {}
+    for row in rows:
+        histories.setdefault(row.order, []).append(row)
+    for order, *stand in standing:
+        _history(verdict, histories.get(order, []), tuple(stand))
+    _answers(verdict, told, rows)
+    _order(verdict, told, histories)
+    return verdict
+
+
+# --- the database alone
+
+
+def _history(verdict: Verdict, rows: Sequence[Row], standing: tuple[Any, ...]) -> None:
+    before = "[*]"
+    for place, row in enumerate(rows, 1):
+        verdict.gaps += row.sequence != place
+        verdict.unchained += row.before != before
+        verdict.illegal += (row.before, row.event, row.after) not in EDGES
+        before = row.after
+    last = (rows[-1].after, rows[-1].after, rows[-1].sequence) if rows else (None, None, 0)
+    verdict.misplaced += standing != last
+
+
+# --- held against what clients were told
+
+
+def _answers(verdict: Verdict, told: Mapping[str, Call], rows: Sequence[Row]) -> None:
+    present: dict[str, list[Row]] = {}
+    for row in rows:
+        present.setdefault(row.call, []).append(row)
+    verdict.duplicated = sum(len(found) - 1 for found in present.values())
+    keys = Counter((row.key) for row in rows if row.key is not None)
+    verdict.keys_twice = sum(count - 1 for count in keys.values())
+    for name, found in present.items():
+        verdict.unknown += name not in told and found[0].event != "open"
+    for call in told.values():
+        if call.event is None:
+            verdict.reads += 1
+        else:
+            _answer(verdict, call, present.get(call.name, []))
+
+
+def _answer(verdict: Verdict, call: Call, found: Sequence[Row]) -> None:
+    verdict.repeated += call.asked - 1
+    if call.told:
+        verdict.acknowledged += 1
+        wanted = {(call.order, call.event, *told) for told in call.told}
+        stored = {(row.order, row.event, row.sequence, row.before, row.after) for row in found}
+        verdict.lost += not found
+        verdict.different += bool(found) and not wanted <= stored
+    elif call.failed:
+        verdict.refused += 1
+        verdict.failed_but_present += bool(found)
+    else:
+        verdict.in_doubt += 1
+        verdict.in_doubt_present += bool(found)
+
+
+# --- held against time
+
+
+def _order(verdict: Verdict, told: Mapping[str, Call], histories: Mapping[int, Sequence[Row]]) -> None:
+    """Each order's list is linearizable on its own; then all of them together are."""
+    operations: dict[int, list[Operation]] = {order: [] for order in histories}
+    for call in told.values():
+        operations.setdefault(call.order, []).extend(_operations(call))
+    for order, found in operations.items():
+        final = [row.call for row in histories.get(order, ())]
+        wrong = problems(found, final)
+        verdict.not_linearizable += bool(wrong)
+        verdict.example = verdict.example or (f"order {order}: {wrong[0]}" if wrong else "")
+
+
+def _operations(call: Call) -> Iterator[Operation]:
+    result = call.told[0][0] if call.told else None
+    if call.event is None:
+        if result is not None:
+            yield Operation(None, call.invoked, call.answered, result)
+    elif not call.failed:
+        yield Operation(call.name, call.invoked, call.answered, result)

@@ -1,0 +1,218 @@
+"""What the clients of the fault tests do: an endless chart, orders in the ready-made tables, one call after another."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlmodel import Session, SQLModel
+
+import orderfsm
+from faults.log import Log, unanswered
+from orderfsm.errors import Conflict, OrderFsmError, Refused
+from orderfsm.lifecycle import Lifecycle, lost_race
+from orderfsm.sqlmodel import Order, OrderHistory, SqlStore, create_all, secure
+from orderfsm.sqlmodel.tables import READY_MADE
+
+__all__ = ["CHART", "EDGES", "EMITTING", "Client", "Library", "Plan", "Sender", "database", "prepare"]
+
+CHART = orderfsm.read(
+    """
+chart: test/endless
+version: "1"
+title: An order that never ends
+initial: received
+states:
+  received: {category: open}
+  working: {category: open}
+  held: {category: suspended}
+  packed: {category: waiting}
+actions:
+  notify: Tell the customer.
+events:
+  accept: {from: received, to: working}
+  hold: {from: working, to: held}
+  resume: {from: held, to: working}
+  pack: {from: working, to: packed, emit: [notify]}
+  reopen: {from: packed, to: received, emit: [notify]}
+"""
+)
+
+EDGES = {
+    ("[*]", "open", "received"),
+    ("received", "accept", "working"),
+    ("working", "hold", "held"),
+    ("held", "resume", "working"),
+    ("working", "pack", "packed"),
+    ("packed", "reopen", "received"),
+}
+"""The same arrows, written out a second time for the checker."""
+
+EMITTING = {"pack", "reopen"}
+EVENTS = tuple(sorted(event for _, event, _ in EDGES - {("[*]", "open", "received")}))
+LEGAL = {state: [e for before, e, _ in sorted(EDGES) if before == state] for state, _, _ in EDGES}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a fleet of clients is told: which database, by which engine, on which orders, and where the logs lie.
+
+    `sender` names a class of faults.broken, or `library`. `journal` is SQLite's. `patience` is for how many seconds a
+    client repeats a call that failed.
+    """
+
+    url: str
+    folder: str
+    orders: tuple[int, ...]
+    sender: str = "library"
+    journal: str = "WAL"
+    durability: str = "full"
+    reads: float = 0.1
+    illegal: float = 0.05
+    patience: float = 60
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def database(url: str, journal: str = "WAL", durability: Any = "full") -> Engine:
+    """An engine as a service has it: the library's, or, for SQLite's rollback journal, one made by hand."""
+    made = create_engine(url)
+    if made.dialect.name != "sqlite" or journal == "WAL":
+        return secure(made, durability=durability)
+    event.listen(made, "connect", lambda connection, _: _by_hand(connection, journal))
+    event.listen(made, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    return made
+
+
+def _by_hand(connection: Any, journal: str) -> None:
+    connection.isolation_level = None
+    settings = ("busy_timeout = 10000", f"journal_mode = {journal}", "synchronous = FULL", "foreign_keys = ON")
+    for setting in settings:
+        connection.execute(f"PRAGMA {setting}")
+
+
+def prepare(engine: Engine, count: int, *, guarded: bool = True) -> tuple[int, ...]:
+    """The keys of new orders, opened; not `guarded` is a database that would let a broken engine do what it likes."""
+    if guarded:
+        create_all(engine)
+    else:
+        SQLModel.metadata.create_all(engine, tables=[model.__table__ for model in READY_MADE])
+    orders = Lifecycle(CHART, SqlStore(Order, OrderHistory))
+    with Session(engine) as session:
+        made = [Order() for _ in range(count)]
+        for number, order in enumerate(made):
+            orders.open(session, order, caused_by=f"open-{number}")
+        session.commit()
+        return tuple(order.id for order in made)  # type: ignore[misc]
+
+
+class Written(Protocol):
+    """What a sender tells of the entry that it wrote."""
+
+    sequence: int
+    before: str | None
+    after: str
+
+
+class Sender(Protocol):
+    """An engine under test. `send` has committed when it returns; `look` gives configuration and revision."""
+
+    def send(self, order: int, event: str, call: str, key: str) -> Written: ...
+    def look(self, order: int) -> tuple[str | None, int]: ...
+
+
+class Library:
+    """The library, used as a service uses it: a session and a transaction of its own per call."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.engine = database(plan.url, plan.journal, plan.durability)
+        self.orders = Lifecycle(CHART, SqlStore(Order, OrderHistory))
+
+    def send(self, order: int, event: str, call: str, key: str) -> Written:
+        with Session(self.engine, expire_on_commit=False) as session:
+            row = session.get_one(Order, order)
+            entry = self.orders.send(session, row, event, key=key, caused_by=call)
+            session.commit()
+            return entry
+
+    def look(self, order: int) -> tuple[str | None, int]:
+        with Session(self.engine) as session:
+            row = session.get_one(Order, order)
+            return row.configuration, row.revision
+
+
+class Client:
+    """One client: it calls, notes what it was told, and repeats what it does not know, under the same key."""
+
+    def __init__(self, slot: str, plan: Plan, sender: Sender, stopped: Callable[[], bool]) -> None:
+        self.slot, self.plan, self.sender, self.stopped = slot, plan, sender, stopped
+        path = Path(plan.folder) / f"client-{slot}.log"
+        self.left = unanswered(path)
+        self.log = Log(path)
+        self.drawn = random.Random()
+        self.seen: dict[int, str] = {}
+        self.run_id = f"{slot}-{time.monotonic_ns():x}"
+
+    def run(self) -> None:
+        """Call until it is stopped; first of all what a predecessor left without an answer."""
+        left = self.left
+        if left is not None and left["event"] is not None:
+            self.send(left["call"], left["order"], left["event"])
+        number = 0
+        while not self.stopped():
+            number += 1
+            self.call(f"{self.run_id}-{number}")
+
+    def call(self, name: str) -> None:
+        order = self.drawn.choice(self.plan.orders)
+        if self.drawn.random() < self.plan.reads:
+            self.read(name, order)
+            return
+        legal = LEGAL.get(self.seen.get(order, ""), EVENTS)
+        self.send(name, order, self.drawn.choice(EVENTS if self.drawn.random() < self.plan.illegal else legal))
+
+    def send(self, name: str, order: int, event: str) -> None:
+        """Send an event until there is an answer: done or refused."""
+        until = time.monotonic() + self.plan.patience
+        while True:
+            self.log.invoke(name, order, event, name)
+            try:
+                entry = self.sender.send(order, event, name, name)
+            except Refused as refused:
+                self.seen[order] = refused.configuration
+                self.log.fail(name, type(refused).__name__)
+                return
+            except (SQLAlchemyError, OrderFsmError, OSError) as error:
+                self._unclear(name, error)
+            else:
+                self.seen[order] = entry.after
+                self.log.ok(name, entry.sequence, entry.before, entry.after)
+                return
+            if self.stopped() or time.monotonic() > until:
+                return
+
+    def _unclear(self, name: str, error: Exception) -> None:
+        """Somebody else moved first, or nobody knows: wait a little before it is tried again."""
+        if isinstance(error, (Conflict, DBAPIError)) and lost_race(error):
+            self.log.fail(name, "lost race")
+            time.sleep(self.drawn.uniform(0, 0.002))
+        else:
+            self.log.doubt(name, f"{type(error).__name__}: {error}"[:200])
+            time.sleep(self.drawn.uniform(0, 0.05))
+
+    def read(self, name: str, order: int) -> None:
+        self.log.invoke(name, order, None)
+        try:
+            configuration, revision = self.sender.look(order)
+        except (SQLAlchemyError, OSError) as error:
+            self.log.doubt(name, type(error).__name__)
+            time.sleep(self.drawn.uniform(0, 0.05))
+        else:
+            self.log.ok(name, revision, None, configuration)
