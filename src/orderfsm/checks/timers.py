@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from orderfsm.timers import running
+
 from .study import arrow
 
 if TYPE_CHECKING:
@@ -42,11 +44,10 @@ def unanswered(study: Study) -> Iterator[Finding]:
 
 def _running(study: Study, state: State) -> Iterator[Configuration]:
     """The configurations in which the state's timers run, the nearest first; those where the clock stops left out."""
-    chart = study.chart
     for text in study.came:
         here = study.table.configurations[text]
-        stopped = any(chart.by_name[name].clock == "stops" for name in here.states)
-        if state.name in here.states and not (stopped and state.clock != "stops") and not here.final:
+        only = running(study.chart, here)
+        if state.name in here.states and (only is None or state.name in only) and not here.final:
             yield here
 
 

@@ -1,0 +1,21 @@
+"""Which errors say that somebody moved first."""
+
+from __future__ import annotations
+
+from orderfsm.errors import Conflict, KeyReused
+
+__all__ = ["lost_race"]
+
+
+def lost_race(error: BaseException) -> bool:
+    """Whether an error says that somebody moved first, so that the whole transaction may be tried again.
+
+    That is a Conflict (not KeyReused), PostgreSQL's serialization failure and deadlock, and SQLite's "database is
+    locked".
+    """
+    if isinstance(error, Conflict):
+        return not isinstance(error, KeyReused)
+    driver = getattr(error, "orig", None)
+    if getattr(driver, "sqlstate", None) in ("40001", "40P01"):
+        return True
+    return getattr(driver, "sqlite_errorname", "").startswith("SQLITE_BUSY")

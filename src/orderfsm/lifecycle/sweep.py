@@ -1,0 +1,283 @@
+"""Sending the events that timers have made due, each in a transaction of its own that spends the timer with the entry.
+
+A sweep that dies leaves nothing half done: either the entry is there and the timer spent, or neither, and the next
+sweep sends it.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from orderfsm.errors import Blocker, ChartError, Conflict, NotEnabled, OrderFsmError, Refused
+from orderfsm.history import Actor
+
+from .race import lost_race
+from .request import Request
+from .savepoint import savepoint
+from .timing import Timing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+    from orderfsm.history import Entry
+    from orderfsm.sqlmodel.pending import Due, TimerStatements
+
+    from .binding import Binding
+
+    Makers = Engine | Callable[[], Session]
+    Sessions = Makers | Session
+    AsyncSessions = AsyncEngine | AsyncSession | Callable[[], AsyncSession]
+
+__all__ = ["SYSTEM", "Sweep", "Swept", "again", "aonce", "once"]
+
+log = logging.getLogger(__name__)
+
+TIMER = "timer"
+"""The origin of the entries that timers write."""
+
+SYSTEM = Actor("system")
+"""Who sends due events when nobody else is named."""
+
+TRIES = 5
+"""How often a transaction that lost a race is tried again at once."""
+
+LONGEST = timedelta(hours=1)
+"""How long a timer whose event cannot be sent waits at most before the next attempt; it begins with a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What became of one due timer of the order with this key.
+
+    `outcome` is `sent` (then `entry` is what was written), `refused` (the event may not happen now: the timer is
+    spent), `dropped` (its state was left behind the timer's back, or the chart has no such timer any more: removed) or
+    `failed` (neither yes nor no: it is tried again later). `error` says why.
+    """
+
+    order: Any
+    state: str
+    event: str
+    sequence: int
+    due_at: datetime | None
+    outcome: str
+    entry: Entry | None = None
+    error: Exception | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The verdict as JSON takes it."""
+        error = self.error
+        return {
+            "order": list(self.order) if isinstance(self.order, tuple) else self.order,
+            "state": self.state or None,
+            "event": self.event,
+            "sequence": self.sequence,
+            "due_at": self.due_at and self.due_at.isoformat(),
+            "outcome": self.outcome,
+            "entry": self.entry and self.entry.sequence,
+            "after": self.entry and self.entry.after,
+            "error": error and {"code": code_of(error), "message": str(error)},
+        }
+
+
+class Sweep:
+    """One pass over the timers that are due when it begins, the earliest first.
+
+    With an engine or a function that makes sessions, each order has its own transaction, committed here. In a Session
+    that the caller has, each has a savepoint, and the caller commits.
+    """
+
+    def __init__(self, orders: Binding, session: Session, actor: Actor | str | None, *, owned: bool) -> None:
+        if orders.timing is None:
+            raise ChartError(f"{orders.store.order.__name__} has no timers; give the store a table: timers=…")
+        self._orders = orders
+        self._timing: Timing = orders.timing
+        self._session = session
+        self._actor = actor
+        self._owned = owned
+
+    def run(self, most: int | None) -> Iterator[Swept]:
+        """Send what is due, and say of each timer what became of it; at most so many."""
+        begun, count = self._orders.clock(), 0
+        while most is None or count < most:
+            swept = self._next(begun)
+            if swept is None:
+                return
+            count += 1
+            yield swept
+
+    # --- transactions
+
+    def _transaction(self) -> AbstractContextManager[object]:
+        return _own(self._session) if self._owned else savepoint(self._session, self._orders.store.bind)
+
+    def _next(self, begun: datetime) -> Swept | None:
+        """The verdict on the earliest timer that nobody else is at; None when there is none."""
+        found: list[tuple[tuple[Any, ...], Due]] = []
+        for _ in range(TRIES):
+            found.clear()
+            try:
+                with self._transaction():
+                    return self._attempt(begun, found)
+            except Exception as error:  # noqa: BLE001 - whatever a service's function raises is that order's affair
+                trouble = error
+                if not lost_race(error) or not self._owned:
+                    break
+        if not found:
+            raise trouble
+        return self._failed(*found[0], trouble)
+
+    def _attempt(self, begun: datetime, found: list[tuple[tuple[Any, ...], Due]]) -> Swept | None:
+        """Claim an order and send its earliest event; what is claimed goes into `found`, in case it fails."""
+        connection = self._session.connection(self._orders.store.bind)
+        statements = self._timing.statements(connection)
+        now = min(begun, self._orders.clock())
+        while (key := statements.claim(connection, now)) is not None:
+            due = statements.earliest(connection, key, now)
+            if due is not None:  # else somebody was quicker
+                found.append((key, due))
+                return self._judge(statements, key, due, now)
+        return None
+
+    def _judge(self, statements: TimerStatements, key: tuple[Any, ...], due: Due, now: datetime) -> Swept:
+        connection = self._session.connection(self._orders.store.bind)
+        order = self._session.get_one(self._orders.store.order, key)
+        stray = self._stray(order, due)
+        if stray is not None:
+            statements.remove(connection, key, due.timer)
+            return swept(key, due, "dropped", error=stray)
+        statements.spend(connection, key, due, now, "sent", None)
+        try:
+            entry = self._send(order, due)
+        except Refused as refused:
+            statements.spend(connection, key, due, now, refused.code, str(refused))
+            return swept(key, due, "refused", error=refused)
+        if not due.timer.state:
+            statements.remove(connection, key, due.timer)
+        return swept(key, due, "sent", entry=entry)
+
+    def _send(self, order: Any, due: Due) -> Entry:
+        """Send like anyone else; an order that memory had wrong is decided anew."""
+        timer, orders = due.timer, self._orders
+        request = Request(timer.event, timer.event, self._actor, TIMER, None, (), None, timer.key)
+        request.settle(orders.clock())
+        try:
+            return orders._carry_out(self._session, order, request, orders._next)
+        except Conflict:
+            return orders._carry_out(self._session, order, request, orders._next)
+
+    def _stray(self, order: Any, due: Due) -> Refused | None:
+        """Why a timer is nobody's any more; None for one that is in order."""
+        orders, timer = self._orders, due.timer
+        look = orders.store.position if self._owned else orders.store.reload  # our own sessions hold nothing old
+        here, _ = look(self._session, order)
+        known = orders.table.configurations.get(here or "")
+        if known is None:
+            return None  # sending it says what is wrong
+        if (timer.state, timer.event) not in self._timing.known:
+            said = f"{orders.chart.name} {orders.chart.version} has no timer {timer.event} of {timer.state or 'a step'}"
+        elif timer.state and timer.state not in known.states:
+            said = f"{timer.state} was left without its timer {timer.event} being told"
+        else:
+            return None
+        return NotEnabled(orders.chart.name, known, timer.event, (Blocker("timer-stray", said),))
+
+    def _failed(self, key: tuple[Any, ...], due: Due, error: Exception) -> Swept:
+        """Put a timer off, each time for twice as long; raises what the database says when even that fails."""
+        with self._transaction():
+            connection = self._session.connection(self._orders.store.bind)
+            until = self._orders.clock() + min(timedelta(seconds=2 ** min(due.attempts, 12)), LONGEST)
+            statements = self._timing.statements(connection)
+            statements.postpone(connection, key, due, until, code_of(error), str(error))
+        return swept(key, due, "failed", error=error)
+
+
+def swept(key: tuple[Any, ...], due: Due, outcome: str, **more: Any) -> Swept:
+    """The verdict on a timer of the order with this key."""
+    timer = due.timer
+    order = key[0] if len(key) == 1 else key
+    return Swept(order, timer.state, timer.event, timer.sequence, timer.due_at, outcome, **more)
+
+
+def code_of(error: Exception) -> str:
+    """The stable code of an error of ours, the class of any other."""
+    return error.code if isinstance(error, OrderFsmError) else type(error).__name__
+
+
+@contextmanager
+def _own(session: Session) -> Iterator[None]:
+    """A transaction that is committed at the end, with nothing left in memory of the one before."""
+    session.expunge_all()
+    with session.begin():
+        yield
+
+
+# --- passes
+
+
+def once(orders: Binding, sessions: Sessions, actor: Actor | str | None, most: int | None) -> tuple[Swept, ...]:
+    """One pass."""
+    if isinstance(sessions, Session):
+        return tuple(Sweep(orders, sessions, actor, owned=False).run(most))
+    with made(sessions) as session:
+        return tuple(Sweep(orders, session, actor, owned=True).run(most))
+
+
+async def aonce(
+    orders: Binding, sessions: AsyncSessions, actor: Actor | str | None, most: int | None
+) -> tuple[Swept, ...]:
+    """One pass for asyncio."""
+    from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+    def run(session: Session, *, owned: bool) -> tuple[Swept, ...]:
+        return tuple(Sweep(orders, session, actor, owned=owned).run(most))
+
+    if isinstance(sessions, AsyncSession):
+        return await sessions.run_sync(run, owned=False)
+    async with AsyncSession(sessions) if isinstance(sessions, AsyncEngine) else sessions() as session:
+        return await session.run_sync(run, owned=True)
+
+
+def again(
+    orders: Binding,
+    sessions: Makers,
+    actor: Actor | str | None,
+    *,
+    every: timedelta,
+    stop: Event | None,
+    batch: int,
+) -> Iterator[Swept]:
+    """Pass after pass, until `stop` is set."""
+    stop, reached = stop or Event(), False
+    while not stop.is_set():
+        count = 0
+        try:
+            with made(sessions) as session:
+                for each in Sweep(orders, session, actor, owned=True).run(batch):
+                    yield each
+                    count += 1
+                    if stop.is_set():
+                        return
+            reached = True
+        except OperationalError as error:
+            if not reached:
+                raise
+            log.warning("the sweep goes on when the database does: %s", error)
+        if count < batch:
+            stop.wait(every.total_seconds())
+
+
+def made(sessions: Makers) -> Session:
+    """A new session."""
+    return Session(sessions) if isinstance(sessions, Engine) else sessions()
