@@ -12,7 +12,7 @@ from sqlmodel import Field, SQLModel
 
 from orderfsm.errors import DirectAssignment
 
-from .columns import STATE, UtcDateTime
+from .columns import STATE, UtcDateTime, keyed_first
 
 __all__ = ["HistoryEntry", "Stateful"]
 
@@ -74,6 +74,7 @@ class HistoryEntry(SQLModel):
         super().__pydantic_init_subclass__(**kwargs)
         if set(cls.__order_key__) <= set(cls.model_fields):
             cls.__table_args__ = _completed(cls, cls.__dict__.get("__table_args__", ()))
+            keyed_first(cls, *cls.__order_key__, "sequence")
 
 
 def _completed(cls: type[HistoryEntry], given: Sequence[Any] | dict[str, Any]) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from sqlalchemy import Index, PrimaryKeyConstraint, String, text
 from sqlmodel import Field, SQLModel
 
-from .columns import UtcDateTime
+from .columns import UtcDateTime, keyed_first
 
 __all__ = ["OutboxRow"]
 
@@ -42,6 +42,7 @@ class OutboxRow(SQLModel):
         super().__pydantic_init_subclass__(**kwargs)
         if set(cls.__order_key__) <= set(cls.model_fields):
             cls.__table_args__ = _completed(cls, cls.__dict__.get("__table_args__", ()))
+            keyed_first(cls, *cls.__order_key__, "sequence", "position")
 
 
 def _completed(cls: type[OutboxRow], given: Any) -> tuple[Any, ...]:
