@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from .bases import HistoryEntry, Stateful
 
-__all__ = ["SqlStore"]
+__all__ = ["SqlStore", "entry_of"]
 
 
 class SqlStore:
@@ -137,7 +137,7 @@ class SqlStore:
         names = (name for name, _, _ in self._pairing.keys)
         rows = session.connection(self.bind).execute(statement, dict(zip(names, state.key[1], strict=True)) | more)
         key = self.key(order)
-        return [(_entry(key, row), row.fingerprint) for row in rows]
+        return [(entry_of(key, row), row.fingerprint) for row in rows]
 
     def _state(self, session: Session, order: Stateful) -> InstanceState[Any]:
         state: InstanceState[Any] = instance_state(order)
@@ -245,7 +245,8 @@ def _values(identity: Sequence[Any], entry: Entry, fingerprint: str | None) -> l
     ]
 
 
-def _entry(key: Any, row: Row[Any]) -> Entry:
+def entry_of(key: Any, row: Row[Any]) -> Entry:
+    """The entry in a row that has the columns of ENTRY; `key` is the order's."""
     actor = None if row.actor_role is None else Actor(row.actor_role, row.actor_id or "", row.actor_label or "")
     reason = Reason(row.reason_code, row.reason_text) if row.reason_code or row.reason_text else None
     return Entry(
