@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "outbox": SQL,
     "readiness": SQL,
     "writer": SQL,
+    "audit": SQL,
     "conformance": SQL,
     "machine": {"transitions"},
     "testing": {"hypothesis", "pytest"} | SQL,

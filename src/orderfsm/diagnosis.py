@@ -122,6 +122,11 @@ _ALL = (
         "history-unknown-state", "error", "An entry that ends in an unknown configuration", "migrate the history"
     ),
     Diagnosis("history-illegal", "error", "An entry that is no step of the chart", "find out how it was written"),
+    Diagnosis("history-changed", "error", "An entry that is not what was sealed", "restore it from a backup"),
+    Diagnosis("history-hole", "error", "An entry that is missing between others", "restore it from a backup"),
+    Diagnosis("history-shortened", "error", "Sealed entries that are missing at the end", "restore a backup"),
+    Diagnosis("history-gone", "error", "An order whose sealed history is gone", "restore it from a backup"),
+    Diagnosis("history-astray", "error", "An order that is not where its history ends", "find out who moved it"),
 )
 
 DIAGNOSES: Mapping[str, Diagnosis] = {diagnosis.code: diagnosis for diagnosis in _ALL}

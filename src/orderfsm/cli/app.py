@@ -279,6 +279,28 @@ def history(
 
 
 @app.command()
+def seal(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file of seals; not in the database's reach.")],
+    *,
+    database: Annotated[str, typer.Option("--database", metavar="URL", help="A SQLAlchemy URL.")],
+    verify: Annotated[bool, typer.Option("--verify", help="Write nothing; say what is not as it was sealed.")] = False,
+    head: Annotated[str | None, typer.Option("--head", help="With --verify: what the file is known to end in.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Seal the stored histories, or verify the seals.
+
+    Whoever changes, removes or rewrites an entry later is found out. Exits with 1 when something was.
+    """
+
+    def answer() -> Answer:
+        from .seals import seal
+
+        return seal(database, file, head, verifying=verify)
+
+    give(answer, as_json=json)
+
+
+@app.command()
 def demo(
     *,
     database: Annotated[

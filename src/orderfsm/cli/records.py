@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +16,13 @@ from .charts import open_chart
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import URL, Engine
+    from sqlalchemy import URL, Connection, Engine
 
     from orderfsm.sqlmodel import Order
 
     from .answer import Block
 
-__all__ = ["conform", "demo", "history"]
+__all__ = ["conform", "demo", "history", "opened"]
 
 
 # --- logs
@@ -89,6 +90,21 @@ def _engine(database: str) -> Engine:
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
         raise Misused(f"--database: there is no file {url.database}")
     return engine
+
+
+@contextmanager
+def opened(database: str) -> Iterator[Connection]:
+    """A connection that only reads. Raises Misused when the database cannot be read or lacks the ready-made tables."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    engine = _engine(database)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        raise Misused(f"{_shown(engine.url)}: {_first_line(error)}; does it have the ready-made tables?") from None
+    finally:
+        engine.dispose()
 
 
 def _shown(url: URL) -> str:
