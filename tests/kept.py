@@ -18,7 +18,17 @@ from orderfsm.chart import START, Category, Event, Guard, Kind, ReasonRule, Stat
 from orderfsm.chart import Field as PayloadField
 from orderfsm.expression import parse
 from orderfsm.lifecycle import Lifecycle
-from orderfsm.sqlmodel import HistoryEntry, Order, OrderHistory, OutboxRow, SqlStore, Stateful, engine
+from orderfsm.sqlmodel import (
+    HistoryEntry,
+    HoldRow,
+    Order,
+    OrderHistory,
+    OutboxRow,
+    SqlStore,
+    Stateful,
+    TimerRow,
+    engine,
+)
 
 
 def when(expression: str) -> tuple[Guard]:
@@ -90,6 +100,20 @@ class BookingOutbox(OutboxRow, table=True):
     region: str = "north"
 
 
+class BookingTimer(TimerRow, table=True):
+    __tablename__ = "test_booking_timers"
+
+    order_id: uuid.UUID = Field(foreign_key="test_booking.id")
+    region: str = "north"
+
+
+class BookingHold(HoldRow, table=True):
+    __tablename__ = "test_booking_holds"
+
+    order_id: uuid.UUID = Field(foreign_key="test_booking.id")
+    region: str = "north"
+
+
 class Parcel(Stateful, table=True):
     """An order with a text for a key."""
 
@@ -107,6 +131,18 @@ class ParcelHistory(HistoryEntry, table=True):
 
 class ParcelOutbox(OutboxRow, table=True):
     __tablename__ = "test_parcel_outbox"
+
+    order_id: str = Field(foreign_key="test_parcel.number")
+
+
+class ParcelTimer(TimerRow, table=True):
+    __tablename__ = "test_parcel_timers"
+
+    order_id: str = Field(foreign_key="test_parcel.number")
+
+
+class ParcelHold(HoldRow, table=True):
+    __tablename__ = "test_parcel_holds"
 
     order_id: str = Field(foreign_key="test_parcel.number")
 
@@ -139,6 +175,24 @@ class LineOutbox(OutboxRow, table=True):
     number: int
 
 
+class LineTimer(TimerRow, table=True):
+    __tablename__ = "test_line_timers"
+    __order_key__ = ("tenant", "number")
+    __table_args__ = (ForeignKeyConstraint(["tenant", "number"], ["test_line.tenant", "test_line.number"]),)
+
+    tenant: str
+    number: int
+
+
+class LineHold(HoldRow, table=True):
+    __tablename__ = "test_line_holds"
+    __order_key__ = ("tenant", "number")
+    __table_args__ = (ForeignKeyConstraint(["tenant", "number"], ["test_line.tenant", "test_line.number"]),)
+
+    tenant: str
+    number: int
+
+
 NUMBERS = itertools.count(1)
 
 
@@ -164,14 +218,26 @@ class Kept:
 
 KINDS = (
     Kept("ready-made", Order, OrderHistory, Order),
-    Kept("uuid", Booking, BookingHistory, Booking, {"outbox": BookingOutbox}),
-    Kept("text", Parcel, ParcelHistory, lambda: Parcel(number=f"P-{next(NUMBERS)}"), {"outbox": ParcelOutbox}),
+    Kept(
+        "uuid",
+        Booking,
+        BookingHistory,
+        Booking,
+        {"outbox": BookingOutbox, "timers": BookingTimer, "holds": BookingHold},
+    ),
+    Kept(
+        "text",
+        Parcel,
+        ParcelHistory,
+        lambda: Parcel(number=f"P-{next(NUMBERS)}"),
+        {"outbox": ParcelOutbox, "timers": ParcelTimer, "holds": ParcelHold},
+    ),
     Kept(
         "composite",
         Line,
         LineHistory,
         lambda: Line(tenant="north", number=next(NUMBERS)),
-        {"outbox": LineOutbox},
+        {"outbox": LineOutbox, "timers": LineTimer, "holds": LineHold},
     ),
 )
 READY_MADE, UUIDS = KINDS[0], KINDS[1]

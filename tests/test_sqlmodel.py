@@ -68,8 +68,8 @@ def test_histories_are_unique_by_sequence_and_by_key_and_refer_to_their_orders(e
 def test_the_first_entry_has_no_null_where_it_begins(engine: Engine) -> None:
     columns = {column["name"]: column["nullable"] for column in inspect(engine).get_columns("order_history")}
     assert [name for name, nullable in columns.items() if not nullable] == [
-        *("sequence", "event", "before", "after", "origin", "links", "occurred_at", "recorded_at"),
-        *("chart", "chart_version", "chart_profile", "chart_hash", "order_id"),
+        *("order_id", "sequence", "event", "before", "after", "origin", "links", "occurred_at", "recorded_at"),
+        *("chart", "chart_version", "chart_profile", "chart_hash"),
     ]
 
 
@@ -130,7 +130,7 @@ def test_create_all_creates_the_ready_made_tables_and_no_other(tmp_path: Path) -
     made = create_engine(f"sqlite:///{tmp_path}/new.db")
     create_all(made)
     create_all(made)
-    assert inspect(made).get_table_names() == ["order_history", "order_outbox", "orders"]
+    assert inspect(made).get_table_names() == ["order_history", "order_holds", "order_outbox", "order_timers", "orders"]
     made.dispose()
 
 
@@ -142,7 +142,7 @@ def test_the_ready_made_tables_are_defined_only_when_they_are_asked_for() -> Non
         "print(before, sorted(sqlmodel.SQLModel.metadata.tables))"
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert said.strip() == "[] ['order_history', 'order_outbox', 'orders']"
+    assert said.strip() == "[] ['order_history', 'order_holds', 'order_outbox', 'order_timers', 'orders']"
 
 
 def test_a_name_that_the_module_lacks_is_an_attribute_error() -> None:
@@ -153,7 +153,9 @@ def test_a_name_that_the_module_lacks_is_an_attribute_error() -> None:
 def test_the_page_about_tables_names_every_column() -> None:
     page = (Path(__file__).parent.parent / "docs" / "reference" / "tables.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`(\w+)`", page))
-    assert {column.name for model in (Order, OrderHistory, OrderOutbox) for column in model.__table__.columns} <= named  # type: ignore[attr-defined]
+    assert {
+        column.name for model in (Order, OrderHistory, OrderHold, OrderOutbox) for column in model.__table__.columns
+    } <= named  # type: ignore[attr-defined]
 
 
 # --- stores

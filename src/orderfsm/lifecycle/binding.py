@@ -16,9 +16,12 @@ from orderfsm.table import compile
 from . import sighting
 from .emission import Emission, emits
 from .following import Items, RollUp
+from .holdbook import HoldBook, HoldsEnd
+from .holding import HoldStates, hold_states
 from .parent import Source
 from .request import NOBODY, Known, Request
 from .savepoint import savepoint
+from .timing import Timing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from orderfsm.sqlmodel.store import SqlStore
     from orderfsm.table import Table
 
+    from .holding import Holding
     from .parent import Parent
 
     Facts = Callable[[Session, Any], Mapping[str, Any]]
@@ -78,6 +82,7 @@ class Binding:
         facts: Facts | None,
         clock: Callable[[], datetime],
         parent: Parent | None = None,
+        holding: Holding | None = None,
     ) -> None:
         self.chart = chart
         self.store = store
@@ -88,14 +93,21 @@ class Binding:
         self.clock = clock
         self.table: Table = compile(chart)
         _verify_guards(chart, self.guards)
+        self.held = hold_states(self.table, holding)
+        self.book = HoldBook(store) if store.holds is not None else None
+        self.timing = None if store.timers is None else Timing(self.table, store, clock)
         self._followers: tuple[Follower, ...] = ()
         self._objectors: tuple[Objector, ...] = ()
         self._follow(*self._following())
 
     def _following(self) -> Iterator[Follower]:
         """What follows an entry of this chart in this store, in the order in which it is written."""
+        if self.timing is not None and self.timing.known:
+            yield self.timing
         if self.store.outbox is not None and emits(self.table):
             yield Emission(self.store)
+        if self.book is not None and isinstance(self.held, HoldStates):
+            yield HoldsEnd(self.chart.name, self.held, self.book)
         if self.parent is not None:
             source = Source(self, self.parent)
             self.parent.orders._join(source, self.parent.actor)

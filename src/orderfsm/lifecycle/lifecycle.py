@@ -8,21 +8,27 @@ AsyncSession.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from orderfsm.errors import ChartError, Conflict, KeyReused
+from orderfsm.errors import ChartError
 from orderfsm.table import OPEN
 
-from . import outlook
-from .binding import Binding
+from . import outlook, sweep
+from .clock import now
 from .following import touched
+from .holds import Holds
 from .outlook import Allowed, Explanation
+from .race import lost_race
 from .request import NOBODY, Request
 from .savepoint import savepoint
+from .sweep import SYSTEM, Swept
 from .twin import twin
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from threading import Event
+
     from sqlalchemy.orm import Session
 
     from orderfsm.call import Answer
@@ -32,22 +38,20 @@ if TYPE_CHECKING:
     from orderfsm.sqlmodel.store import SqlStore
 
     from .binding import Facts
+    from .holding import Holding
     from .parent import Parent
+    from .sweep import AsyncSessions, Makers, Sessions
 
-__all__ = ["Allowed", "Explanation", "Lifecycle", "lost_race"]
-
-
-def now() -> datetime:
-    """The time in UTC."""
-    return datetime.now(UTC)
+__all__ = ["Allowed", "Explanation", "Lifecycle", "Swept", "lost_race"]
 
 
-class Lifecycle(Binding):
+class Lifecycle(Holds):
     """A chart bound to the tables of a store, with the functions for its named guards and the application's facts.
 
     `facts(session, order)` gives what guards read beside `order`, `payload`, `actor`, `now` and `history`; it is called
     when a guard asks, and is the only place that may query. `clock` gives aware datetimes. With a `parent`, the orders
-    are items of others, which follow them by their chart's roll-up in the same transaction. Raises MissingGuard when
+    are items of others, which follow them by their chart's roll-up in the same transaction. `holding` names the events
+    that hold an order and let it go on, where they are not `hold` and `resume`. Raises MissingGuard when
     the chart names a guard that is not in `guards`, ChartError for one that the chart does not name, for a chart that
     does not compile and for a parent that does not fit.
     """
@@ -61,8 +65,9 @@ class Lifecycle(Binding):
         facts: Facts | None = None,
         clock: Callable[[], datetime] = now,
         parent: Parent | None = None,
+        holding: Holding | None = None,
     ) -> None:
-        super().__init__(chart, store, guards, facts, clock, parent)
+        super().__init__(chart, store, guards, facts, clock, parent, holding)
 
     # --- commands
 
@@ -196,6 +201,44 @@ class Lifecycle(Binding):
             touched(self, session, self.store.identity(order))
             return self.items.bring(session, order, actor or self.items.actor, caused_by)
 
+    # --- timers
+
+    def sweep(
+        self, sessions: Sessions, *, actor: Actor | str | None = SYSTEM, most: int | None = None
+    ) -> tuple[Swept, ...]:
+        """Send the events that are due, the earliest first and at most so many, and say what became of each.
+
+        With an engine or a function that makes sessions, each has a transaction of its own, which is **committed
+        here**. In a Session, all happens in the caller's transaction and the caller commits; each has a savepoint. A
+        refused event is spent, an error is kept with the timer and tried again later; neither stops the others. On
+        PostgreSQL many may sweep at once.
+
+        Raises ChartError when the store has no table of timers, and what the database raises when it cannot be reached.
+        """
+        return sweep.once(self, sessions, actor, most)
+
+    async def asweep(
+        self, sessions: AsyncSessions, *, actor: Actor | str | None = SYSTEM, most: int | None = None
+    ) -> tuple[Swept, ...]:
+        """`sweep` with an AsyncEngine, a function that makes AsyncSessions, or an AsyncSession."""
+        return await sweep.aonce(self, sessions, actor, most)
+
+    def keep_sweeping(
+        self,
+        sessions: Makers,
+        *,
+        every: timedelta = timedelta(seconds=1),
+        stop: Event | None = None,
+        actor: Actor | str | None = SYSTEM,
+        batch: int = 100,
+    ) -> Iterator[Swept]:
+        """Sweep again and again, and give what became of each timer, until `stop` is set; it **commits** each.
+
+        `every` is how long it waits when nothing is due; `batch` is how many timers share a session. A database that
+        cannot be reached any more is logged as a warning and tried again; one that could never be reached is an error.
+        """
+        return sweep.again(self, sessions, actor, every=every, stop=stop, batch=batch)
+
     # --- questions
 
     def allowed(
@@ -252,17 +295,3 @@ class Lifecycle(Binding):
     aexplain = twin(explain)
     ahistory = twin(history)
     astatus = twin(status)
-
-
-def lost_race(error: BaseException) -> bool:
-    """Whether an error says that somebody moved first, so that the whole transaction may be tried again.
-
-    That is a Conflict (not KeyReused), PostgreSQL's serialization failure and deadlock, and SQLite's "database is
-    locked".
-    """
-    if isinstance(error, Conflict):
-        return not isinstance(error, KeyReused)
-    driver = getattr(error, "orig", None)
-    if getattr(driver, "sqlstate", None) in ("40001", "40P01"):
-        return True
-    return getattr(driver, "sqlite_errorname", "").startswith("SQLITE_BUSY")

@@ -16,7 +16,7 @@ from orderfsm.history import Actor, Reason
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Known", "Request"]
+__all__ = ["Known", "Request", "verify_text"]
 
 KEY_LIMIT = 255
 """How many characters an idempotency key may have."""
@@ -73,7 +73,7 @@ class Request:
             texts |= {"reason.code": self.reason.code, "reason.text": self.reason.text}
         for name, text in texts.items():
             if text is not None and (type(text) is not str or not text.isascii() or "\0" in text):
-                _verify_text(name, text)
+                verify_text(name, text)
 
     @property
     def fingerprint(self) -> str | None:
@@ -89,7 +89,8 @@ class Request:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _verify_text(name: str, text: str) -> None:
+def verify_text(name: str, text: str) -> None:
+    """Raise TypeError for what is no text, ValueError for a text that a database does not store."""
     if not isinstance(text, str):
         raise TypeError(f"{name} is {text!r}; give a text")
     if "\0" in text:

@@ -11,20 +11,26 @@ from typing import TYPE_CHECKING, Any
 from .bases import HistoryEntry, Stateful
 from .columns import UtcDateTime
 from .engine import async_engine, engine, secure
+from .holds import HoldRow
 from .outbox import OutboxRow
 from .store import SqlStore
+from .timers import TimerRow
 
 if TYPE_CHECKING:
-    from .tables import Order, OrderHistory, OrderOutbox, create_all
+    from .tables import Order, OrderHistory, OrderHold, OrderOutbox, OrderTimer, create_all
 
 __all__ = [
     "HistoryEntry",
+    "HoldRow",
     "Order",
     "OrderHistory",
+    "OrderHold",
     "OrderOutbox",
+    "OrderTimer",
     "OutboxRow",
     "SqlStore",
     "Stateful",
+    "TimerRow",
     "UtcDateTime",
     "async_engine",
     "create_all",
@@ -35,7 +41,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Define the ready-made tables when one is first asked for."""
-    if name in ("Order", "OrderHistory", "OrderOutbox", "create_all"):
+    if name in ("Order", "OrderHistory", "OrderHold", "OrderOutbox", "OrderTimer", "create_all"):
         from . import tables
 
         return getattr(tables, name)

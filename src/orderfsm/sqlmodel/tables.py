@@ -8,9 +8,11 @@ from sqlalchemy import JSON, Engine, String
 from sqlmodel import Field, SQLModel
 
 from .bases import HistoryEntry, Stateful
+from .holds import HoldRow
 from .outbox import OutboxRow
+from .timers import TimerRow
 
-__all__ = ["Order", "OrderHistory", "OrderOutbox", "create_all"]
+__all__ = ["Order", "OrderHistory", "OrderHold", "OrderOutbox", "OrderTimer", "create_all"]
 
 
 class Order(Stateful, table=True):
@@ -40,10 +42,28 @@ class OrderOutbox(OutboxRow, table=True):
     order_id: int = Field(foreign_key="orders.id")
 
 
-READY_MADE: list[Any] = [Order, OrderHistory, OrderOutbox]
+class OrderTimer(TimerRow, table=True):
+    """What the ready-made orders wait for."""
+
+    __tablename__ = "order_timers"
+
+    order_id: int = Field(foreign_key="orders.id")
+
+
+class OrderHold(HoldRow, table=True):
+    """What holds the ready-made orders."""
+
+    __tablename__ = "order_holds"
+
+    order_id: int = Field(foreign_key="orders.id")
+
+
+READY_MADE: list[Any] = [Order, OrderHistory, OrderOutbox, OrderTimer, OrderHold]
 """The ready-made classes, in the order in which their tables are created."""
 
 OrderHistory.__companions__["outbox"] = OrderOutbox
+OrderHistory.__companions__["timers"] = OrderTimer
+OrderHistory.__companions__["holds"] = OrderHold
 
 
 def create_all(engine: Engine) -> None:
