@@ -17,9 +17,9 @@ class HoldRow(SQLModel):
     """The base of a table of holds: one row per hold that was placed. It is released, never deleted.
 
     The service's class declares the foreign key to its own orders as in a history: `order_id`, or what `__order_key__`
-    says. The primary key is (order, hold_number), and `hold_number` counts an order's holds from 1; of one name, an order has at
-    most one hold that is not released. `placed_sequence` and `released_sequence` are the history entries that went with
-    it: NULL where the order was held already, or stays held by another one. A key is unique per order.
+    says. The primary key is (order, hold_number), and `hold_number` counts an order's holds from 1; of one name, an
+    order has at most one hold that is not released. `placed_sequence` and `released_sequence` are the history entries
+    that went with it: NULL where the order was held already, or stays held by another one. A key is unique per order.
     """
 
     __order_key__: ClassVar[tuple[str, ...]] = ("order_id",)
