@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     Facts = Callable[[Session, Any], Mapping[str, Any]]
 
-__all__ = ["Binding", "Decision", "Follower"]
+__all__ = ["Binding", "Decision", "Follower", "standing"]
 
 
 class Decision(NamedTuple):
@@ -129,6 +129,10 @@ class Binding:
 
     def _next(self, session: Session, order: Stateful, request: Request) -> Decision:
         configuration, revision = self._standing(session, order, request.expected_revision)
+        return self._decided(configuration, revision, request, functools.partial(self._known, session, order))
+
+    def _decided(self, configuration: str, revision: int, request: Request, facts: Any) -> Decision:
+        """Where an event leads; `facts` are a mapping, or a function that gives one when a guard asks."""
         taken = step(
             self.chart,
             configuration,
@@ -137,7 +141,7 @@ class Binding:
             reason=request.reason,
             links=request.links,
             payload=request.payload,
-            facts=functools.partial(self._known, session, order),
+            facts=facts,
             guards=self.guards,
             now=request.recorded_at,
         )
@@ -188,13 +192,7 @@ class Binding:
         configuration, revision = self.store.position(session, order)
         if expected is not None and revision != expected:
             configuration, revision = self.store.reload(session, order)
-        if configuration is None or revision == 0:
-            name = self.store.name(order)
-            raise NotOpened(f"{name} has no history yet; open it, or adopt it if it has lived elsewhere")
-        if expected is not None and revision != expected:
-            here = f"{self.store.name(order)} is at revision {revision} ({configuration})"
-            raise Conflict(f"{here}, not at {expected}; read it again", configuration=configuration, revision=revision)
-        return configuration, revision
+        return standing(self.store.name, order, configuration, revision, expected)
 
     def _refuse_second_life(self, session: Session, order: Stateful) -> None:
         configuration, revision = self.store.position(session, order)
@@ -227,14 +225,14 @@ class Binding:
         """Record what was decided, and what follows it."""
         if not decided.revision:
             self.store.admit(session, order)
-        entry = self._entry(order, request, decided)
+        entry = self._entry(self.store.key(order), request, decided)
         if not self.store.record(session, order, entry, request.fingerprint):
             return self._overtaken(session, order, request, decided.revision)
         for follower in self._followers:
             follower.recorded(session, order, entry, decided.step)
         return entry
 
-    def _entry(self, order: Stateful, request: Request, decided: Decision) -> Entry:
+    def _entry(self, key: Any, request: Request, decided: Decision) -> Entry:
         chart, after = self.chart, decided.after
         return Entry(
             before=decided.before,
@@ -248,7 +246,7 @@ class Binding:
             reason=request.reason,
             links=request.links,
             payload=request.plain,
-            order=self.store.key(order),
+            order=key,
             category=after.category and after.category.value,
             origin=request.origin,
             key=request.key,
@@ -320,6 +318,18 @@ class Binding:
         if self.items is not None:
             read["items"] = functools.partial(self.items.facts, session, order)
         return Known(given, order, read)
+
+
+def standing(
+    name: Callable[[Any], str], order: Any, configuration: str | None, revision: int, expected: int | None
+) -> tuple[str, int]:
+    """The same configuration and revision. Raises NotOpened before there is one, Conflict when another is expected."""
+    if configuration is None or revision == 0:
+        raise NotOpened(f"{name(order)} has no history yet; open it, or adopt it if it has lived elsewhere")
+    if expected is not None and revision != expected:
+        here = f"{name(order)} is at revision {revision} ({configuration})"
+        raise Conflict(f"{here}, not at {expected}; read it again", configuration=configuration, revision=revision)
+    return configuration, revision
 
 
 def _verify_guards(chart: Chart, guards: Mapping[str, Answer]) -> None:

@@ -157,12 +157,7 @@ class Prepared:
         if "schema_translate_map" in connection.get_execution_options():
             named = dict(zip(self._names, values, strict=True))
             return connection.execute(self._core, named, execution_options={"preserve_rowcount": True})
-        bound = [*values]
-        for place, process in self._processors:
-            value = bound[place]
-            if value is not None:
-                bound[place] = process(value)
-        parameters = self._pick(bound)
+        parameters = self.parameters(values)
         driver = direct(connection)
         if driver is None:
             return connection.exec_driver_sql(self.text, parameters)
@@ -170,6 +165,15 @@ class Prepared:
             return driver.execute(self.text, parameters)  # type: ignore[no-any-return]
         except driver.Error as error:
             raise wrapped(connection, self.text, parameters, error) from error
+
+    def parameters(self, values: Sequence[Any]) -> Any:
+        """What the driver takes for these values."""
+        bound = [*values]
+        for place, process in self._processors:
+            value = bound[place]
+            if value is not None:
+                bound[place] = process(value)
+        return self._pick(bound)
 
 
 class Outcome(Protocol):
