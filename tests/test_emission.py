@@ -24,11 +24,17 @@ SHOP = Chart(
     (
         Transition("new", ("pay",), ("paid",), effects=(Effect("emit", "book"), Effect("emit", "thank"))),
         Transition("paid", ("remind",)),
+        Transition("paid", ("nag",), effects=(Effect("emit", "dun"),)),
         Transition("paid", ("send",), ("sent",), effects=(Effect("emit", "notify"),)),
     ),
     version="1",
     initial=("new",),
-    actions={"book": "Tell accounting.", "thank": "Write to the customer.", "notify": "Announce the parcel."},
+    actions={
+        "book": "Tell accounting.",
+        "thank": "Write to the customer.",
+        "notify": "Announce the parcel.",
+        "dun": "Ask for the money.",
+    },
     hash="0b0c" * 16,
 )
 

@@ -94,15 +94,15 @@ class Round:
 
     def look(self, connection: Connection) -> bool:
         """Pick the orders to lease; whether there are any. `after` becomes where the next round goes on."""
-        now, seen = self.clock(), None
+        now = self.clock()
         heads = self.outbox.heads(connection, self.after, passing=self.policy.dead == "pass")
-        for seen in heads:
-            if len(self.wanted) == self.policy.orders:
-                break
-            if self._free(seen, now):
-                self.wanted.append(seen.place)
-        stopped_early = len(self.wanted) == self.policy.orders or len(heads) == STEPS
-        self.after = seen.key if seen is not None and stopped_early else None
+        self.after = heads[-1].key if len(heads) == STEPS else None
+        for head in heads:
+            if self._free(head, now):
+                self.wanted.append(head.place)
+                if len(self.wanted) == self.policy.orders:
+                    self.after = head.key
+                    break
         return bool(self.wanted)
 
     def _free(self, head: Head, now: datetime) -> bool:
