@@ -11,6 +11,7 @@ SECTIONS = {
     "footprint": "benchmarks.footprint:figures",
     "normal": "benchmarks.sending:normal",
     "full": "benchmarks.sending:full",
+    "workflows": "benchmarks.sending:workflows",
     "postgresql": "benchmarks.postgresql:figures",
     "reading": "benchmarks.reading:figures",
 }

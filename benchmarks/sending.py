@@ -33,17 +33,22 @@ from orderfsm.sqlmodel import Order, OrderHistory, SqlStore, create_all, engine
 ORM = "SQLModel ORM"
 HAND = "hand-written statements"
 DJANGO = "django-fsm-2 + django-fsm-log"
+EVENTS = "eventsourcing"
+MACHINES = "xstate-statemachine, SQLite store and log"
+WORKFLOWS = "DBOS, a workflow of one transaction"
 WORK = (
     "BEGIN IMMEDIATE, compare-and-swap on the order, a row of history with the same columns, COMMIT, in a file with a "
     "write-ahead log. The order stays in the session; or each transaction has its own session, and reads the order "
-    "first. The history of django-fsm-log has fewer columns."
+    "first. The histories of the other packages have fewer columns; eventsourcing and xstate-statemachine write to "
+    "sqlite3 without a session of SQLAlchemy."
 )
+ALONE = "Compare-and-swap and a row of history in a datasource transaction, with the settings that DBOS comes with."
 
 
 def normal() -> Iterator[Figure]:
     """synchronous=NORMAL, so that waiting for the disk does not hide what an engine costs."""
     with tempfile.TemporaryDirectory(prefix="orderfsm-bench-") as folder:
-        yield _raced(Path(folder), "relaxed", "NORMAL", 0.8)
+        yield _raced(Path(folder), "relaxed", "NORMAL", 0.9)
 
 
 def full() -> Iterator[Figure]:
@@ -64,11 +69,10 @@ def _raced(folder: Path, durability: Any, synchronous: str, hand: float) -> Figu
         Contestant(f"{HAND}, a session per request", hand_written_per_request(ours)),
         Contestant(f"{ORM}, a session per request", orm_per_request(theirs)),
     ]
-    with contextlib.suppress(ImportError):
-        racers.append(Contestant(DJANGO, django(str(folder / "django.db"), synchronous)))
+    racers += peers(folder, synchronous)
     targets = [Target("orderfsm", HAND, hand)]
     if synchronous == "NORMAL":
-        targets += [Target("orderfsm", ORM, 5), Target("orderfsm", DJANGO, 5)]
+        targets += [Target("orderfsm", ORM, 6), Target("orderfsm", DJANGO, 6), Target("orderfsm", EVENTS, 2)]
         targets += [Target("orderfsm, a session per request", f"{HAND}, a session per request", hand)]
     figure = race(
         f"One send per transaction, SQLite, synchronous={synchronous}",
@@ -81,6 +85,16 @@ def _raced(folder: Path, durability: Any, synchronous: str, hand: float) -> Figu
     ours.dispose()
     theirs.dispose()
     return figure
+
+
+def workflows() -> Iterator[Figure]:
+    """DBOS by itself: its threads go on working between the turns, and would slow the others."""
+    with tempfile.TemporaryDirectory(prefix="orderfsm-bench-") as folder, contextlib.suppress(ImportError):
+        from benchmarks.peers import durable
+
+        racer = Contestant(WORKFLOWS, repeated(*durable.orders(folder)))
+        yield race("One send per workflow, SQLite", ALONE, [racer], seconds=1, rounds=5)
+        durable.close()
 
 
 def begun(at: Engine) -> tuple[Lifecycle, int]:
@@ -242,7 +256,21 @@ def orm_per_request(at: Engine) -> Callable[[int], float]:
     return repeated(send, lambda total: orm_verified(at, order_id, total))
 
 
-# --- Django
+# --- the other packages
+
+
+def peers(folder: Path, synchronous: str) -> Iterator[Contestant]:
+    """Those that are installed."""
+    with contextlib.suppress(ImportError):
+        yield Contestant(DJANGO, django(str(folder / "django.db"), synchronous))
+    with contextlib.suppress(ImportError):
+        from benchmarks.peers import events
+
+        yield Contestant(EVENTS, repeated(*events.orders(str(folder / "events.db"), synchronous)))
+    with contextlib.suppress(ImportError):
+        from benchmarks.peers import persisted
+
+        yield Contestant(MACHINES, repeated(*persisted.orders(str(folder / "machines.db"), synchronous)))
 
 
 def django(database: str, synchronous: str) -> Callable[[int], float]:
