@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
     from sqlalchemy.orm import Session
 
-__all__ = ["atransact", "pauses", "transact"]
+__all__ = ["atransact", "pauses", "transact", "unreachable"]
 
 R = TypeVar("R")
 
@@ -199,10 +199,10 @@ def _passing(error: Exception) -> bool:
     """Whether the same work may get through a little later."""
     if isinstance(error, InDoubt | _Pending) or lost_race(error):
         return True
-    return isinstance(error, DBAPIError) and (error.connection_invalidated or _unreachable(error))
+    return isinstance(error, DBAPIError) and (error.connection_invalidated or unreachable(error))
 
 
-def _unreachable(error: DBAPIError) -> bool:
+def unreachable(error: DBAPIError) -> bool:
     """Whether a connection could not be made: PostgreSQL is down, starting, or has no place."""
     driver: Any = error.orig
     if hasattr(driver, "sqlite_errorname") or error.statement is not None:

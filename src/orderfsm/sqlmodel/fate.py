@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-__all__ = ["backend", "certain", "limited", "unknown"]
+__all__ = ["REPEAT", "backend", "certain", "limited", "unknown"]
 
 NOT_CONFIRMED = "syncrep.c"
 """Where in PostgreSQL the warnings come from with which it commits although no standby has confirmed.
@@ -27,6 +27,7 @@ Their SQLSTATE is that of any warning, and their text depends on the language th
 """
 
 REPEAT = "send again with the same key: if it happened, the first entry comes back; if not, it happens now"
+"""What to do about a doubt."""
 
 
 @contextmanager

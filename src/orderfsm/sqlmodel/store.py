@@ -48,11 +48,11 @@ class SqlStore:
         self.outbox = outbox or companions.get("outbox")
         self.timers = timers or companions.get("timers")
         self.holds = holds or companions.get("holds")
-        self._pairing = pairing(order, history)
-        self._reading = Reading(self._pairing)
+        self.pairing = pairing(order, history)
+        self._reading = Reading(self.pairing)
         self._statements: dict[tuple[str, str], Statements] = {}
         self._queries: dict[tuple[str, str], StatusQuery] = {}
-        self.bind = {"mapper": self._pairing.mapper}
+        self.bind = {"mapper": self.pairing.mapper}
 
     # --- reading
 
@@ -75,7 +75,7 @@ class SqlStore:
         state = self._state(session, order)
         if state.key is None:
             return None, 0
-        names = [name for name in self._pairing.mapper.column_attrs.keys() if name not in state.committed_state]  # noqa: SIM118
+        names = [name for name in self.pairing.mapper.column_attrs.keys() if name not in state.committed_state]  # noqa: SIM118
         session.expire(order, names)
         return self._read(session, order, state)
 
@@ -105,7 +105,7 @@ class SqlStore:
         dialect = connection.dialect
         query = self._queries.get((dialect.name, dialect.driver))
         if query is None:
-            query = self._queries[dialect.name, dialect.driver] = StatusQuery(self._pairing, dialect)
+            query = self._queries[dialect.name, dialect.driver] = StatusQuery(self.pairing, dialect)
         return query.run(connection, key, most)
 
     def _identity(self, session: Session, order: Any) -> tuple[Any, ...] | None:
@@ -113,10 +113,14 @@ class SqlStore:
         if isinstance(order, self.order):
             state = self._state(session, order)
             return None if state.key is None else state.key[1]
-        key = order if isinstance(order, tuple) else (order,)
-        if len(key) != len(self._pairing.keys):
-            raise TypeError(f"{order!r} is neither a {self.order.__name__} nor a key of one")
-        return key
+        return self.parts(order)
+
+    def parts(self, key: Any) -> tuple[Any, ...]:
+        """The parts of a key as `key` gives it: a value, or a tuple. Raises TypeError when there are too few or many."""
+        parts = key if isinstance(key, tuple) else (key,)
+        if len(parts) != len(self.pairing.keys):
+            raise TypeError(f"{key!r} is neither a {self.order.__name__} nor a key of one")
+        return parts
 
     def last(self, session: Session, order: Stateful) -> Entry | None:
         """The order's last entry."""
@@ -134,7 +138,7 @@ class SqlStore:
         state = self._state(session, order)
         if state.key is None:
             return []
-        names = (name for name, _, _ in self._pairing.keys)
+        names = (name for name, _, _ in self.pairing.keys)
         rows = session.connection(self.bind).execute(statement, dict(zip(names, state.key[1], strict=True)) | more)
         key = self.key(order)
         return [(entry_of(key, row), row.fingerprint) for row in rows]
@@ -178,7 +182,7 @@ class SqlStore:
         """
         state: InstanceState[Any] = instance_state(order)
         connection = session.connection(self.bind)
-        values = _values(state.key[1], entry, fingerprint)  # type: ignore[index]
+        values = values_of(state.key[1], entry, fingerprint)  # type: ignore[index]
         if not self._for(connection).record(connection, values, keyed=entry.key is not None):
             return False
         self._remember(session, order, state, entry)
@@ -195,15 +199,15 @@ class SqlStore:
         held["chart_version"] = entry.chart_version
         state._commit(held, STATE)  # set_committed_value() for several attributes
         session._register_altered((state,))  # or else rolling back to a savepoint would not expire the object
-        if self._pairing.stamped:
-            session.expire(order, self._pairing.stamped)
+        if self.pairing.stamped:
+            session.expire(order, self.pairing.stamped)
 
     def _for(self, connection: Connection) -> Statements:
         dialect = connection.dialect
         try:
             return self._statements[dialect.name, dialect.driver]
         except KeyError:
-            made = self._statements[dialect.name, dialect.driver] = Statements(self._pairing, dialect)
+            made = self._statements[dialect.name, dialect.driver] = Statements(self.pairing, dialect)
             return made
 
     def name(self, order: Stateful) -> str:
@@ -215,7 +219,7 @@ class SqlStore:
 # --- between entries and rows
 
 
-def _values(identity: Sequence[Any], entry: Entry, fingerprint: str | None) -> list[Any]:
+def values_of(identity: Sequence[Any], entry: Entry, fingerprint: str | None) -> list[Any]:
     """The order's key, the columns of ENTRY, and the revision that the order must have."""
     actor, reason = entry.actor, entry.reason
     return [
