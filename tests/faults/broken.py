@@ -37,6 +37,8 @@ class Entry(NamedTuple):
 class ByHand:
     """What the broken engines have in common: how one looks, decides and writes."""
 
+    certain = False
+
     def __init__(self, plan: Plan) -> None:
         self.engine = database(plan.url, plan.journal)
 
@@ -115,15 +117,19 @@ class HistoryOutside(ByHand):
 class LosesAnswers(Library):
     """The library on a line that loses one answer in fifty: the client repeats under the same key. Not broken."""
 
+    share = 0.02
+
     def send(self, order: int, event: str, call: str, key: str) -> Written:
         entry = super().send(order, event, call, key)
-        if random.random() < 0.02:
+        if random.random() < self.share:
             raise ConnectionError("the answer was lost")
         return entry
 
 
 class LosesAnswersNewKey(LosesAnswers):
     """The same line, and a client that gives each attempt a key of its own."""
+
+    share = 0.2
 
     def send(self, order: int, event: str, call: str, key: str) -> Written:
         return super().send(order, event, call, uuid.uuid4().hex)

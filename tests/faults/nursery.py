@@ -16,8 +16,8 @@ import sys
 import traceback
 from typing import Any
 
-from faults import broken
-from faults.workload import Client, Library, Plan
+from faults import broken, workload
+from faults.workload import Client, Plan
 
 __all__ = ["main"]
 
@@ -56,7 +56,7 @@ def _fork(slot: str, plan: dict[str, Any]) -> int:
 def _live(slot: str, plan: Plan) -> None:
     stopped: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, frame: stopped.append(number))
-    kind: Any = Library if plan.sender == "library" else getattr(broken, plan.sender)
+    kind: Any = getattr(workload, plan.sender, None) or getattr(broken, plan.sender)
     Client(slot, plan, kind(plan), lambda: bool(stopped)).run()
 
 

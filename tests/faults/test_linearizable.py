@@ -100,7 +100,9 @@ def test_it_agrees_with_trying_every_order(history: tuple[list[Operation], list[
 
 def test_a_hundred_thousand_operations_take_about_a_second() -> None:
     drawn = random.Random(1)
-    operations = [append(f"a{n}", 10 * n - drawn.randrange(40), 10 * n + drawn.randrange(40), n + 1) for n in range(50_000)]
+    operations = [
+        append(f"a{n}", 10 * n - drawn.randrange(40), 10 * n + drawn.randrange(40), n + 1) for n in range(50_000)
+    ]
     operations += [read(10 * n + 3, 10 * n + 80, n + 1 + drawn.randrange(3)) for n in range(50_000 - 3)]
     final = [f"a{n}" for n in range(50_000)]
     drawn.shuffle(operations)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
 import time
 from collections.abc import Callable
@@ -15,12 +17,24 @@ from sqlmodel import Session, SQLModel
 
 import orderfsm
 from faults.log import Log, unanswered
-from orderfsm.errors import Conflict, OrderFsmError, Refused
-from orderfsm.lifecycle import Lifecycle, lost_race
+from orderfsm.errors import Conflict, InDoubt, OrderFsmError, Refused
+from orderfsm.lifecycle import Lifecycle, lost_race, transact
 from orderfsm.sqlmodel import Order, OrderHistory, SqlStore, create_all, secure
 from orderfsm.sqlmodel.tables import READY_MADE
 
-__all__ = ["CHART", "EDGES", "EMITTING", "Client", "Library", "Plan", "Sender", "database", "prepare"]
+__all__ = [
+    "CHART",
+    "EDGES",
+    "EMITTING",
+    "Client",
+    "Contender",
+    "Library",
+    "Plain",
+    "Plan",
+    "Sender",
+    "database",
+    "prepare",
+]
 
 CHART = orderfsm.read(
     """
@@ -63,14 +77,14 @@ LEGAL = {state: [e for before, e, _ in sorted(EDGES) if before == state] for sta
 class Plan:
     """What a fleet of clients is told: which database, by which engine, on which orders, and where the logs lie.
 
-    `sender` names a class of faults.broken, or `library`. `journal` is SQLite's. `patience` is for how many seconds a
+    `sender` names a class of this module or of faults.broken. `journal` is SQLite's. `patience` is for how many seconds a
     client repeats a call that failed.
     """
 
     url: str
     folder: str
     orders: tuple[int, ...]
-    sender: str = "library"
+    sender: str = "Library"
     journal: str = "WAL"
     durability: str = "full"
     reads: float = 0.1
@@ -122,30 +136,51 @@ class Written(Protocol):
 
 
 class Sender(Protocol):
-    """An engine under test. `send` has committed when it returns; `look` gives configuration and revision."""
+    """An engine under test. `send` has committed when it returns; `look` gives configuration and revision.
+
+    One that is `certain` raises InDoubt when it does not know what became of a call; else every error may mean that.
+    """
+
+    certain: bool
 
     def send(self, order: int, event: str, call: str, key: str) -> Written: ...
     def look(self, order: int) -> tuple[str | None, int]: ...
 
 
-class Library:
-    """The library, used as a service uses it: a session and a transaction of its own per call."""
+class Plain:
+    """The library in a session and a transaction of the caller's own; who catches an error knows nothing for certain."""
 
-    def __init__(self, plan: Plan) -> None:
-        self.engine = database(plan.url, plan.journal, plan.durability)
+    certain = False
+
+    def __init__(self, plan: Plan, engine: Engine | None = None) -> None:
+        self.engine = engine or database(plan.url, plan.journal, plan.durability)
         self.orders = Lifecycle(CHART, SqlStore(Order, OrderHistory))
 
     def send(self, order: int, event: str, call: str, key: str) -> Written:
-        with Session(self.engine, expire_on_commit=False) as session:
-            row = session.get_one(Order, order)
-            entry = self.orders.send(session, row, event, key=key, caused_by=call)
+        with self.session() as session:
+            entry = self.written(session, order, event, call, key)
             session.commit()
             return entry
+
+    def session(self) -> Session:
+        return Session(self.engine, expire_on_commit=False)
+
+    def written(self, session: Any, order: int, event: str, call: str, key: str) -> Written:
+        return self.orders.send(session, session.get_one(Order, order), event, key=key, caused_by=call)
 
     def look(self, order: int) -> tuple[str | None, int]:
         with Session(self.engine) as session:
             row = session.get_one(Order, order)
             return row.configuration, row.revision
+
+
+class Library(Plain):
+    """The library's own unit of work: done, refused, or InDoubt; any other error says that nothing was written."""
+
+    certain = True
+
+    def send(self, order: int, event: str, call: str, key: str) -> Written:
+        return transact(self.session, lambda session: self.written(session, order, event, call, key), key=key)
 
 
 class Client:
@@ -158,6 +193,7 @@ class Client:
         self.log = Log(path)
         self.drawn = random.Random()
         self.seen: dict[int, str] = {}
+        self.pause = 0.02
         self.run_id = f"{slot}-{time.monotonic_ns():x}"
 
     def run(self) -> None:
@@ -199,13 +235,15 @@ class Client:
                 return
 
     def _unclear(self, name: str, error: Exception) -> None:
-        """Somebody else moved first, or nobody knows: wait a little before it is tried again."""
+        """Somebody else moved first, nothing was written, or nobody knows: wait a little before it is tried again."""
+        said = f"{type(error).__name__}: {error}"[:200]
         if isinstance(error, (Conflict, DBAPIError)) and lost_race(error):
             self.log.fail(name, "lost race")
-            time.sleep(self.drawn.uniform(0, 0.002))
+        elif self.sender.certain and not isinstance(error, (InDoubt, ConnectionError)):
+            self.log.fail(name, said)
         else:
-            self.log.doubt(name, f"{type(error).__name__}: {error}"[:200])
-            time.sleep(self.drawn.uniform(0, 0.05))
+            self.log.doubt(name, said)
+        time.sleep(self.drawn.uniform(0, self.pause))
 
     def read(self, name: str, order: int) -> None:
         self.log.invoke(name, order, None)
@@ -216,3 +254,27 @@ class Client:
             time.sleep(self.drawn.uniform(0, 0.05))
         else:
             self.log.ok(name, revision, None, configuration)
+
+
+class Contender(Plain):
+    """Decides on what it has seen before the transaction, and notes how long each call took and what a loser is told."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
+        self.notes = (Path(plan.folder) / f"took-{os.getpid()}.log").open("a")
+
+    def send(self, order: int, event: str, call: str, key: str) -> Written:
+        _, seen = self.look(order)
+        began, now = time.monotonic(), None
+        try:
+            with self.session() as session:
+                row = session.get_one(Order, order)
+                entry = self.orders.send(session, row, event, key=key, caused_by=call, expected_revision=seen)
+                session.commit()
+                return entry
+        except Conflict as conflict:
+            now = conflict.revision
+            raise
+        finally:
+            self.notes.write(json.dumps([time.monotonic() - began, seen, now]) + "\n")
+            self.notes.flush()
