@@ -16,6 +16,7 @@ from .errors import (
     Ambiguous,
     Blocker,
     ChartError,
+    ClaimRefused,
     Conflict,
     DirectAssignment,
     DocumentError,
@@ -43,7 +44,7 @@ from .errors import (
 )
 from .finding import Finding
 from .graph import path
-from .history import Actor, Entry, Link, Reason, Replay, replay
+from .history import Actor, Effective, Entry, Link, Reason, Replay, effective, replay
 from .step import blockers, enabled, start, step
 from .table import Table, compile
 from .trace import trace
@@ -61,10 +62,12 @@ __all__ = [
     "Category",
     "Chart",
     "ChartError",
+    "ClaimRefused",
     "Configuration",
     "Conflict",
     "DirectAssignment",
     "DocumentError",
+    "Effective",
     "Entry",
     "ExpressionError",
     "Finding",
@@ -97,6 +100,7 @@ __all__ = [
     "blockers",
     "check",
     "compile",
+    "effective",
     "enabled",
     "load",
     "path",

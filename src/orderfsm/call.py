@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from .cell import Choice, Step
 from .chart import START
+from .corrections import ADOPTED, field_of, in_force
 from .errors import Blocker, GuardFailed, MissingGuard, NotEnabled, PayloadInvalid, UnknownEvent
 from .graph import passed, way
-from .history import ADOPTED, Actor, Reason
+from .history import Actor, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -115,7 +116,10 @@ class Call:
         history = self.known().get("history")
         if history is not None:
             entries = list(history)
-            return [*self.unrecorded(entries), *(self.visit(entry) for entry in entries)]
+            if all(field_of(entry, "corrects") is None for entry in entries):
+                return [*self.unrecorded(entries), *(self.visit(entry) for entry in entries)]
+            counting = in_force(entries)
+            return [*self.unrecorded(entries), *(self.visit(entry, told) for entry, told in counting)]
         if not self.foregone(guard):
             raise GuardFailed(
                 f"{guard.text}: the history was not supplied; give facts={{'history': entries}}", guard=guard.text
@@ -124,9 +128,10 @@ class Call:
 
     def unrecorded(self, entries: Sequence[Any]) -> Visits:
         """What an adopted order was before its first entry: what every way there has been in, nobody knows when."""
-        if not entries or _read(entries[0], "event") != ADOPTED or _read(entries[0], "before") not in (None, START):
+        first = entries[0] if entries else None
+        if field_of(first, "event") != ADOPTED or field_of(first, "before") not in (None, START):
             return []
-        known = passed(self.table).get(str(_read(entries[0], "after")))
+        known = passed(self.table).get(str(field_of(entries[0], "after")))
         return [] if known is None else [(None, known.always - self.visit(entries[0])[1])]
 
     def foregone(self, guard: Guard) -> bool:
@@ -141,9 +146,10 @@ class Call:
             return frozenset(), frozenset()
         return passed(self.table)[self.configuration]
 
-    def visit(self, entry: Any) -> tuple[datetime | None, frozenset[str]]:
-        """When an entry was made, and the states that were active after it."""
-        moment, after = _read(entry, "occurred_at"), str(_read(entry, "after"))
+    def visit(self, entry: Any, restated: Mapping[str, Any] = UNSEEN) -> tuple[datetime | None, frozenset[str]]:
+        """When an entry was made, or was restated to have been, and the states that were active after it."""
+        moment = restated.get("occurred_at") or field_of(entry, "occurred_at")
+        after = str(field_of(entry, "after"))
         found = self.table.configurations.get(after)
         if found is None:
             raise GuardFailed(f"the history names {after!r}, which is no configuration of {self.table.chart.name}")
@@ -238,10 +244,6 @@ class _Facts(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(set(self._given) | set(self._told))
-
-
-def _read(entry: Any, name: str) -> Any:
-    return entry.get(name) if isinstance(entry, Mapping) else getattr(entry, name, None)
 
 
 def _actor(actor: Actor | str | None) -> Actor | None:

@@ -18,6 +18,7 @@ OrderFsmError
 │   ├── ReasonNeeded          a reason is missing, unknown or not allowed here
 │   ├── LinkNeeded            a link with a required rel is missing
 │   ├── PayloadInvalid        the payload does not match the event's schema
+│   ├── ClaimRefused          the time that was claimed is too late, or lies ahead
 │   └── Ambiguous             a reported state can be reached in more than one way
 ├── Conflict              somebody moved first: read again and try again
 │   └── KeyReused             an idempotency key came back with another request
@@ -52,6 +53,7 @@ __all__ = [
     "BadSignature",
     "Blocker",
     "ChartError",
+    "ClaimRefused",
     "Conflict",
     "DirectAssignment",
     "DocumentError",
@@ -315,6 +317,12 @@ class PayloadInvalid(Refused):
     """The payload does not match the event's schema."""
 
     code = "payload-invalid"
+
+
+class ClaimRefused(Refused):
+    """The time that was claimed lies before the last entry or after the clock by more than the lifecycle accepts."""
+
+    code = "claim-refused"
 
 
 class Ambiguous(Refused):

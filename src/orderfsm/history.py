@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
-from unicodedata import category
 
 from .chart import START
+from .corrections import ADOPTED, OVERRIDE, SUPERSEDE, VOID, Past, field_of, restated
 from .finding import Finding
+from .link import Link
 from .table import compile
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from .cell import Configuration
     from .chart import Chart
     from .table import Table
 
-__all__ = ["Actor", "Entry", "Link", "Reason", "Recorded", "Replay", "replay"]
-
-ADOPTED, OVERRIDE = "adopt", "override"
+__all__ = ["ADOPTED", "Actor", "Effective", "Entry", "Link", "Reason", "Recorded", "Replay", "effective", "replay"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,74 +36,6 @@ class Reason:
 
     code: str | None = None
     text: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A typed reference. `href` is an absolute http(s) URL without credentials, or a path; it is stored, never fetched.
-
-    Raises ValueError for any other scheme, for user information and for control characters or spaces.
-    """
-
-    rel: str
-    href: str
-    type: str | None = None
-    title: str | None = None
-
-    def __post_init__(self) -> None:
-        problem = _link_problem(self)
-        if problem:
-            raise ValueError(f"link {self.rel!r}: {problem}; give a rel and an http or https URL or a path")
-
-    def as_dict(self) -> dict[str, str]:
-        """The link as it goes into JSON; absent attributes are left out."""
-        given = {"rel": self.rel, "href": self.href, "type": self.type, "title": self.title}
-        return {name: value for name, value in given.items() if value is not None}
-
-
-def _link_problem(link: Link) -> str | None:
-    if not _is_text(link.rel) or not _solid(link.rel):
-        return "rel is empty or has spaces or control characters"
-    for name in ("type", "title"):
-        if not _stray(getattr(link, name) or "").isdisjoint(_UNFIT):
-            return f"{name} has control characters"
-    return _href_problem(link.href)
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and value != ""
-
-
-_UNFIT = frozenset({"Cc", "Cs", "Zl", "Zp"})
-"""Unicode's categories of control characters, lone surrogates, line and paragraph separators."""
-
-
-def _stray(text: str) -> set[str]:
-    return {category(character) for character in text}
-
-
-def _solid(text: str) -> bool:
-    """Whether a text is printable and without spaces, bidirectional marks and lone surrogates."""
-    return text.isprintable() and " " not in text
-
-
-def _href_problem(href: str) -> str | None:
-    if not _is_text(href) or len(href) > 2_048:
-        return "href is empty or longer than 2048 characters"
-    if not _solid(href) or "\\" in href:
-        return "href has spaces, control characters or backslashes"
-    from urllib.parse import urlsplit  # when it is needed: it brings ipaddress along
-
-    try:
-        parts = urlsplit(href)
-        _ = parts.port  # reading it checks it
-    except ValueError as error:
-        return f"href is not a URL ({error})"
-    if parts.scheme:
-        if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
-            return f"href has scheme {parts.scheme!r} or no host"
-        return "href carries credentials" if "@" in parts.netloc else None
-    return None if href.startswith("/") and not href.startswith("//") else "href is neither a URL nor a path"
 
 
 class Recorded(Protocol):
@@ -190,6 +119,55 @@ def _moment(moment: datetime | None) -> str | None:
     return None if moment is None else f"{moment.astimezone(UTC).isoformat(timespec='microseconds')[:26]}Z"
 
 
+# --- corrected
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """An entry as it counts: `entry` has the facts as they were restated last, `recorded` is what was written.
+
+    `voided_by` and `superseded_by` are the sequences of the later entries that say so, None where there are none.
+    """
+
+    entry: Entry
+    recorded: Entry
+    voided_by: int | None = None
+    superseded_by: int | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is part of how the order came to be where it is: not voided, and no voiding or restating entry."""
+        correcting = self.recorded.event in (VOID, SUPERSEDE) and self.recorded.corrects is not None
+        return self.voided_by is None and not correcting
+
+
+def effective(entries: Iterable[Entry]) -> tuple[Effective, ...]:
+    """A history as it counts, oldest first: every entry, with what later ones have voided or restated of it."""
+    given = list(entries)
+    past = Past(given)
+    by_sequence = {entry.sequence or place: entry for place, entry in enumerate(given, 1)}
+    return tuple(_effective(past, by_sequence, sequence) for sequence in by_sequence)
+
+
+def _effective(past: Past, by_sequence: Mapping[int, Entry], sequence: int) -> Effective:
+    entry, later = by_sequence[sequence], past.restated.get(sequence, [])
+    told = restated(by_sequence[place] for place in later)
+    counting = replace(entry, **{name: _RESTATED[name](value) for name, value in told.items()}) if told else entry
+    return Effective(counting, entry, past.voided.get(sequence), later[-1] if later else None)
+
+
+_RESTATED: Mapping[str, Any] = {
+    "reason": lambda value: value and Reason(value.get("code"), value.get("text")),
+    "links": lambda value: tuple(Link(**link) for link in value),
+    "payload": lambda value: value,
+    "occurred_at": datetime.fromisoformat,
+}
+"""How the facts that a correction restates are read from the JSON of its payload."""
+
+
+# --- replayed
+
+
 @dataclass(frozen=True, slots=True)
 class Replay:
     """Where a history leads: the last configuration (None when it is broken), and what is wrong with it."""
@@ -206,14 +184,18 @@ def replay(chart: Chart, entries: Iterable[Recorded | Mapping[str, Any]]) -> Rep
 
     Each entry must start where the last one ended and be a step of the table; guards count as satisfied, for they were
     asked when the entry was written. An `adopt` first and an `override` anywhere stand for themselves, as long as they
-    lead to a configuration of the chart.
+    lead to a configuration of the chart. A `void` must take back the last entry that counts and lead to where the order
+    was before it, a `supersede` must name an entry that counts and stay.
     """
     table = compile(chart)
     current: str | None = None
+    past = Past()
     findings: list[Finding] = []
     for place, recorded in enumerate(entries, 1):
         before, event, after = _triple(recorded)
-        findings += _entry_findings(table, place, current, before, event, after)
+        wrong = past.read(recorded)
+        corrects = event in (VOID, SUPERSEDE) and field_of(recorded, "corrects") is not None
+        findings += _entry_findings(table, place, current, before, event, after, legal=corrects, wrong=wrong)
         current = after
     if findings or current is None:
         return Replay(None, tuple(findings))
@@ -229,8 +211,17 @@ def _triple(recorded: Recorded | Mapping[str, Any]) -> tuple[str | None, str, st
 
 
 def _entry_findings(
-    table: Table, place: int, current: str | None, before: str | None, event: str, after: str
+    table: Table,
+    place: int,
+    current: str | None,
+    before: str | None,
+    event: str,
+    after: str,
+    *,
+    legal: bool,
+    wrong: str | None,
 ) -> list[Finding]:
+    """What is wrong with one entry; `legal` says that no arrow is needed, `wrong` what is wrong with a correction."""
     name = table.chart.name
     if before != current:
         said = f"entry {place} starts from {before or START}, the entry before it ended in {current or START}"
@@ -238,7 +229,9 @@ def _entry_findings(
     if after not in table.configurations:
         said = f"entry {place} ends in {after}, which {name} {table.chart.version} does not have"
         return [Finding("history-unknown-state", "error", said, path=f"entries[{place}]")]
-    if _legal(table, before, event, after):
+    if wrong is not None:
+        return [Finding("history-illegal", "error", f"entry {place}: {wrong}", path=f"entries[{place}]")]
+    if legal or _legal(table, before, event, after):
         return []
     said = f"entry {place}: no step of {name} leads from {before or START} by {event} to {after}"
     return [Finding("history-illegal", "error", said, path=f"entries[{place}]")]

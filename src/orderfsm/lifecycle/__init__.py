@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from .claims import Claims
+from .correcting import Corrections, Restated
 from .holding import Hold, Holding
 from .lifecycle import Lifecycle, lost_race
 from .outcome import atransact, transact
 from .outlook import Allowed, Explanation
 from .parent import Parent
 
-__all__ = ["Allowed", "Explanation", "Hold", "Holding", "Lifecycle", "Parent", "atransact", "lost_race", "transact"]
+__all__ = [
+    "Allowed",
+    "Claims",
+    "Corrections",
+    "Explanation",
+    "Hold",
+    "Holding",
+    "Lifecycle",
+    "Parent",
+    "Restated",
+    "atransact",
+    "lost_race",
+    "transact",
+]

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from orderfsm.sqlmodel.store import SqlStore
     from orderfsm.table import Table
 
+    from .claims import Claims
     from .holding import Holding
     from .parent import Parent
 
@@ -56,7 +57,11 @@ class Decision(NamedTuple):
 
 
 class Follower(Protocol):
-    """What is written in the same transaction as an entry, right after it."""
+    """What is written in the same transaction as an entry, right after it.
+
+    One that has nothing to write after most entries says so by a method `concerns(decided)`, which may err on the side
+    of True: then entries of many orders can be written at once.
+    """
 
     def recorded(self, session: Session, order: Stateful, entry: Entry, step: Step | None) -> None:
         """An entry was written; `step` is None for one that no arrow of the chart led to (adopted, corrected)."""
@@ -83,6 +88,7 @@ class Binding:
         clock: Callable[[], datetime],
         parent: Parent | None = None,
         holding: Holding | None = None,
+        claims: Claims | None = None,
     ) -> None:
         self.chart = chart
         self.store = store
@@ -91,6 +97,7 @@ class Binding:
         self.guards: Mapping[str, Answer] = dict(guards or {})
         self.facts = facts
         self.clock = clock
+        self.claims = claims
         self.table: Table = compile(chart)
         _verify_guards(chart, self.guards)
         self.held = hold_states(self.table, holding)
@@ -116,6 +123,11 @@ class Binding:
     def _follow(self, *followers: Follower) -> None:
         self._followers += followers
         self._objectors = tuple(follower for follower in self._followers if isinstance(follower, Objector))
+        self._concerns = tuple(getattr(follower, "concerns", _always) for follower in self._followers)
+
+    def _followed(self, decided: Decision) -> bool:
+        """Whether anything may have to be written after an entry, beside it."""
+        return any(concerns(decided) for concerns in self._concerns)
 
     def _join(self, source: Source, actor: Actor | str | None) -> None:
         """Let the orders follow the items of a table from now on."""
@@ -211,6 +223,8 @@ class Binding:
         """Decide, then record; a key that was used before answers with its entry, whatever the decision says."""
         try:
             decided = decision(session, order, request)
+            if request.claimed and self.claims is not None:
+                self._verify_claim(session, order, request, decided)
         except OrderFsmError:
             prior = self._prior(session, order, request)
             if prior is None:
@@ -220,6 +234,14 @@ class Binding:
             with savepoint(session, self.store.bind):
                 return self._write(session, order, request, decided)
         return self._write(session, order, request, decided)
+
+    def _verify_claim(self, session: Session, order: Stateful, request: Request, decided: Decision) -> None:
+        """Raise ClaimRefused when the time that the caller claims is not accepted."""
+        if self.claims is not None and request.occurred_at is not None and request.recorded_at is not None:
+            last = self.store.last(session, order) if decided.revision else None
+            before = None if last is None else last.occurred_at
+            place = (self.chart.name, decided.before, request.event)
+            self.claims.verify(*place, request.occurred_at, before, request.recorded_at)
 
     def _write(self, session: Session, order: Stateful, request: Request, decided: Decision) -> Entry:
         """Record what was decided, and what follows it."""
@@ -318,6 +340,10 @@ class Binding:
         if self.items is not None:
             read["items"] = functools.partial(self.items.facts, session, order)
         return Known(given, order, read)
+
+
+def _always(_: Decision) -> bool:
+    return True
 
 
 def standing(

@@ -111,6 +111,8 @@ class Items:
         """Whether the order begins to follow its items with this step: it goes where they have been all the time."""
         return self._begins(decided.before, str(decided.after))
 
+    concerns = may_refuse
+
     def recorded(self, session: Session, order: Stateful, entry: Entry, step: Step | None) -> None:
         """Let an order follow that has been opened, or has left a state in which it does not; corrections stay."""
         if entry.origin != ROLLUP and (step or entry.event == ADOPTED) and self._begins(entry.before, entry.after):

@@ -105,6 +105,8 @@ class HoldsEnd:
         """Whether the order would be held no longer."""
         return decided.before in self._states and decided.after not in self._states
 
+    concerns = may_refuse
+
     def recorded(self, session: Session, order: Stateful, entry: Entry, step: Step | None) -> None:
         """End the holds that are left; refuse to resume while there are any."""
         if entry.before not in self._states or entry.after in self._states:

@@ -16,6 +16,7 @@ from orderfsm.table import OPEN
 
 from . import outlook, sweep
 from .clock import now
+from .correcting import Correcting, Corrections
 from .following import touched
 from .holds import Holds
 from .outlook import Allowed, Explanation
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from orderfsm.sqlmodel.store import SqlStore
 
     from .binding import Facts
+    from .claims import Claims
     from .holding import Holding
     from .parent import Parent
     from .sweep import AsyncSessions, Makers, Sessions
@@ -45,13 +47,14 @@ if TYPE_CHECKING:
 __all__ = ["Allowed", "Explanation", "Lifecycle", "Swept", "lost_race"]
 
 
-class Lifecycle(Holds):
+class Lifecycle(Holds, Correcting):
     """A chart bound to the tables of a store, with the functions for its named guards and the application's facts.
 
     `facts(session, order)` gives what guards read beside `order`, `payload`, `actor`, `now` and `history`; it is called
     when a guard asks, and is the only place that may query. `clock` gives aware datetimes. With a `parent`, the orders
     are items of others, which follow them by their chart's roll-up in the same transaction. `holding` names the events
-    that hold an order and let it go on, where they are not `hold` and `resume`. Raises MissingGuard when
+    that hold an order and let it go on, where they are not `hold` and `resume`. `corrections` says which roles may
+    correct (none, by default), `claims` which `occurred_at` is accepted (any, by default). Raises MissingGuard when
     the chart names a guard that is not in `guards`, ChartError for one that the chart does not name, for a chart that
     does not compile and for a parent that does not fit.
     """
@@ -66,8 +69,11 @@ class Lifecycle(Holds):
         clock: Callable[[], datetime] = now,
         parent: Parent | None = None,
         holding: Holding | None = None,
+        corrections: Corrections | None = None,
+        claims: Claims | None = None,
     ) -> None:
-        super().__init__(chart, store, guards, facts, clock, parent, holding)
+        super().__init__(chart, store, guards, facts, clock, parent, holding, claims)
+        self.corrections = corrections or Corrections()
 
     # --- commands
 

@@ -45,6 +45,7 @@ class Request:
     expected_revision: int | None = None
     recorded_at: datetime | None = None
     plain: Mapping[str, Any] | None = None
+    claimed: bool = False
 
     def settle(self, now: datetime) -> None:
         """Make values of actor, reason and links, plain JSON of the payload; raises ValueError, TypeError.
@@ -52,6 +53,7 @@ class Request:
         Called before anything is written: a text that PostgreSQL refuses would cost the caller the whole transaction.
         """
         self.recorded_at = utc("the clock", now)
+        self.claimed = self.occurred_at is not None
         self.occurred_at = self.recorded_at if self.occurred_at is None else utc("occurred_at", self.occurred_at)
         if isinstance(self.actor, str):
             self.actor = Actor(self.actor)

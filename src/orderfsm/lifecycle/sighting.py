@@ -91,10 +91,10 @@ def _unknown(table: Table, seen: str) -> Blocker:
     return Blocker("unknown-code", said, {"seen": seen, "codes": list(codes)})
 
 
-def adopted(table: Table, state: str) -> Configuration:
+def adopted(table: Table, state: str, here: str = START, event: str = ADOPTED) -> Configuration:
     """The one configuration that a configuration's text, a code or a state's name means.
 
-    Raises Ambiguous when it means several, NotEnabled when it means none.
+    Raises Ambiguous when it means several, NotEnabled when it means none; `here` and `event` are told with that.
     """
     exact = table.configurations.get(state)
     if exact is not None:
@@ -103,7 +103,7 @@ def adopted(table: Table, state: str) -> Configuration:
     if len(found) == 1:
         return found[0]
     if not found:
-        raise NotEnabled(table.chart.name, START, ADOPTED, lambda: (_unknown(table, state),))
-    said = f"{state} may be any of {', '.join(found)} in {table.chart.name}; adopt the order in one of them"
+        raise NotEnabled(table.chart.name, here, event, lambda: (_unknown(table, state),))
+    said = f"{state} may be any of {', '.join(found)} in {table.chart.name}; {event} the order in one of them"
     blocker = Blocker("ambiguous", said, {"state": state, "configurations": [str(known) for known in found]})
-    raise Ambiguous(table.chart.name, START, ADOPTED, (blocker,))
+    raise Ambiguous(table.chart.name, here, event, (blocker,))
