@@ -27,22 +27,22 @@ FOREVER = timedelta(days=365_000)
 class Pending:
     """A timer of one order, armed by the entry `sequence`; `state` is empty for a delayed send of SCXML.
 
-    `number` tells apart those of one state and event that one entry armed. `due_at` is None while the timer stands
+    `ordinal` tells apart those of one state and event that one entry armed. `due_at` is None while the timer stands
     still; then `remaining` is what it has left. A `spent` one has been sent, or refused for good.
     """
 
     state: str
     event: str
     sequence: int
-    number: int = 1
+    ordinal: int = 1
     due_at: datetime | None = None
     remaining: timedelta | None = None
     spent: bool = False
 
     @property
     def key(self) -> str:
-        """The idempotency key of its event: `timer:<state>:<event>:<sequence>`, with the number from the second on."""
-        more = "" if self.number == 1 else f":{self.number}"
+        """The idempotency key of its event: `timer:<state>:<event>:<sequence>`, with the ordinal from the second on."""
+        more = "" if self.ordinal == 1 else f":{self.ordinal}"
         return f"timer:{self.state}:{self.event}:{self.sequence}{more}"
 
 
@@ -160,9 +160,9 @@ def _timed(change: Change, timer: Pending, earliest: datetime, latest: datetime)
 
 def armed(change: Change, sequence: int, now: datetime) -> Iterator[Pending]:
     """The timers that begin with the entry `sequence`, as if the clock ran for all of them."""
-    numbers: Counter[tuple[str, str]] = Counter()
+    ordinals: Counter[tuple[str, str]] = Counter()
     for timer in change.armed:
         name = timer.state or ""
-        numbers[name, timer.event] += 1
+        ordinals[name, timer.event] += 1
         due_at = now + min(timer.delay, FOREVER)
-        yield Pending(name, timer.event, sequence, numbers[name, timer.event], due_at)
+        yield Pending(name, timer.event, sequence, ordinals[name, timer.event], due_at)

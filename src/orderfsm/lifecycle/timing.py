@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from orderfsm.table import Table
     from orderfsm.timers import Change, Pending
 
+    from .binding import Decision
+
 __all__ = ["Timing", "known_timers"]
 
 
@@ -51,10 +53,17 @@ class Timing:
         self._changes: dict[object, Change] = {}
         self._statements: dict[tuple[str, str], TimerStatements] = {}
 
+    def concerns(self, decided: Decision) -> bool:
+        """Whether timers begin or end, or may."""
+        if decided.step is None:
+            return True
+        change = self._changes.get(decided.step)
+        return change is None or not _nothing(change)
+
     def recorded(self, session: Session, order: Stateful, entry: Entry, step: Step | None) -> None:
         """Remove the timers of the states that were left, and write those that begin."""
         change = self.change(entry, step)
-        if change.plain and not change.armed and change.left is not None and not change.left:
+        if _nothing(change):
             return
         connection = session.connection(self._store.bind)
         self.write(connection, self._store.identity(order), entry, change)
@@ -120,5 +129,9 @@ class Timing:
         return known
 
 
+def _nothing(change: Change) -> bool:
+    return change.plain and not change.armed and change.left is not None and not change.left
+
+
 def _named(timers: Iterable[Pending]) -> dict[tuple[Any, ...], Pending]:
-    return {(timer.state, timer.event, timer.sequence, timer.number): timer for timer in timers}
+    return {(timer.state, timer.event, timer.sequence, timer.ordinal): timer for timer in timers}

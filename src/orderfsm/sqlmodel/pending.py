@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Due", "Moments", "TimerStatements"]
 
-NAME = ("state", "event", "sequence", "number")
+NAME = ("state", "event", "sequence", "ordinal")
 MICROSECOND = timedelta(microseconds=1)
 
 
@@ -159,7 +159,7 @@ class TimerStatements:
     def earliest(self, connection: Connection, key: Sequence[Any], now: datetime) -> Due | None:
         """An order's timer that has been due for longest; None when there is none any more."""
         columns = self._timers.c
-        ordered = (columns.due_at, columns.sequence, columns.state, columns.event, columns.number)
+        ordered = (columns.due_at, columns.sequence, columns.state, columns.event, columns.ordinal)
         query = select(self._timers).where(self._mine, self._is_due(now)).order_by(*ordered).limit(1)
         row = connection.execute(query, dict(zip(self._names, key, strict=True))).first()
         return None if row is None else Due(_pending(row), row.attempts)
@@ -179,7 +179,7 @@ class TimerStatements:
 
 
 def _name(timer: Pending) -> tuple[Any, ...]:
-    return timer.state, timer.event, timer.sequence, timer.number
+    return timer.state, timer.event, timer.sequence, timer.ordinal
 
 
 def _microseconds(span: timedelta | None) -> int | None:
@@ -189,4 +189,4 @@ def _microseconds(span: timedelta | None) -> int | None:
 def _pending(row: Any) -> Pending:
     remaining = None if row.remaining is None else row.remaining * MICROSECOND
     spent = row.spent_at is not None
-    return Pending(row.state, row.event, row.sequence, row.number, row.due_at, remaining, spent)
+    return Pending(row.state, row.event, row.sequence, row.ordinal, row.due_at, remaining, spent)

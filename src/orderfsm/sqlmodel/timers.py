@@ -19,7 +19,7 @@ class TimerRow(SQLModel):
     """The base of a table of timers: one row per timer of a state that is active, written with the entry that armed it.
 
     The service's class declares the foreign key to its own orders as in a history: `order_id`, or what `__order_key__`
-    says. The primary key is (order, state, event, sequence, number): `sequence` is the entry that armed it, `number`
+    says. The primary key is (order, state, event, sequence, ordinal): `sequence` is the entry that armed it, `ordinal`
     counts those of one state and event; `state` is empty for a delayed send of SCXML. `due_at` is NULL while the clock
     stands still, and `remaining` then has the microseconds that are left. `spent_at` is set when the event was sent or
     refused for good, `verdict` and `message` say how that went; a row with a verdict that is not spent failed, and is
@@ -31,7 +31,7 @@ class TimerRow(SQLModel):
     state: str = Field(sa_type=String)
     event: str = Field(sa_type=String)
     sequence: int
-    number: int = Field(default=1, nullable=False, sa_column_kwargs={"server_default": "1"})
+    ordinal: int = Field(default=1, nullable=False, sa_column_kwargs={"server_default": "1"})
     due_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     remaining: int | None = Field(default=None, sa_type=BigInteger)
     spent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -45,13 +45,13 @@ class TimerRow(SQLModel):
         super().__pydantic_init_subclass__(**kwargs)
         if set(cls.__order_key__) <= set(cls.model_fields):
             cls.__table_args__ = _completed(cls, cls.__dict__.get("__table_args__", ()))
-            keyed_first(cls, *cls.__order_key__, "state", "event", "sequence", "number")
+            keyed_first(cls, *cls.__order_key__, "state", "event", "sequence", "ordinal")
 
 
 def _completed(cls: type[TimerRow], given: Any) -> tuple[Any, ...]:
     """The table arguments of a class with the key and the index of what is due in front; the options stay last."""
     args = (given,) if isinstance(given, dict) else tuple(given)
     args, options = (args[:-1], args[-1]) if args and isinstance(args[-1], dict) else (args, {})
-    key = PrimaryKeyConstraint(*cls.__order_key__, "state", "event", "sequence", "number")
+    key = PrimaryKeyConstraint(*cls.__order_key__, "state", "event", "sequence", "ordinal")
     due = Index(f"{cls.__tablename__}_due", "due_at", sqlite_where=UNSPENT, postgresql_where=UNSPENT)
     return (key, due, *args, {"sqlite_with_rowid": False} | options)
