@@ -21,9 +21,9 @@ __all__ = ["HistoryOutside", "LockWithoutCheck", "LosesAnswers", "LosesAnswersNe
 AFTER = {(before, event): after for before, event, after in EDGES}
 
 INSERT = text(
-    "INSERT INTO order_history (order_id, sequence, event, before, after, code, origin, links, occurred_at, recorded_at, "
-    "chart, chart_version, chart_profile, chart_hash, caused_by, key) SELECT :order, :sequence, :event, :before, :after, "
-    ":after, 'send', '[]', :now, :now, :chart, :version, 'full', :hash, :call, :key"
+    "INSERT INTO order_history (order_id, sequence, event, before, after, code, origin, links, occurred_at, "
+    "recorded_at, chart, chart_version, chart_profile, chart_hash, caused_by, key) SELECT :order, :sequence, :event, "
+    ":before, :after, :after, 'send', '[]', :now, :now, :chart, :version, 'full', :hash, :call, :key"
 )
 MOVE = text("UPDATE orders SET configuration = :after, code = :after, revision = :sequence WHERE id = :order")
 

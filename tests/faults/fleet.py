@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -112,10 +113,6 @@ def fleet(plan: Plan, clients: int) -> Iterator[Fleet]:
 
 def _end(process: subprocess.Popen[str]) -> None:
     """End the nursery and what it has started: they are a session of their own."""
-    import signal
-
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()

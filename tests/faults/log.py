@@ -25,6 +25,7 @@ class Log:
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+        self.last: dict[str, Any] = {}
         size = os.fstat(self._file).st_size
         if size and os.pread(self._file, 1, size - 1) != b"\n":
             os.write(self._file, b"\n")
@@ -42,8 +43,8 @@ class Log:
         self._say("doubt", call, because=because)
 
     def _say(self, said: str, call: str, **more: Any) -> None:
-        line = json.dumps({"at": time.monotonic_ns(), "said": said, "call": call, **more}) + "\n"
-        os.write(self._file, line.encode())
+        self.last = {"at": time.monotonic_ns(), "said": said, "call": call, **more}
+        os.write(self._file, (json.dumps(self.last) + "\n").encode())
 
     def close(self) -> None:
         os.close(self._file)

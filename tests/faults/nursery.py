@@ -47,7 +47,7 @@ def _fork(slot: str, plan: dict[str, Any]) -> int:
     try:
         _live(slot, Plan(**{**plan, "orders": tuple(plan["orders"])}))
         code = 0
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - whatever it is, this process must not go on as its parent would
         traceback.print_exc()
     finally:
         os._exit(code)

@@ -46,7 +46,7 @@ def owner() -> str | None:
 
 
 class Server:
-    """A cluster in a folder; `url` is SQLAlchemy's. Its socket is in a short folder, for a path has 107 bytes at most."""
+    """A cluster in a folder; `url` is SQLAlchemy's. The socket is in a short folder: its path has 107 bytes at most."""
 
     def __init__(self, data: Path, sockets: Path, **settings: str) -> None:
         self.data, self.sockets, self.user = data, sockets, owner()

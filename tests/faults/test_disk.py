@@ -12,7 +12,6 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from faults.checker import Verdict, check
-from faults.log import lines
 from faults.mounts import fill, memory, read_only
 from faults.server import Server, owner, server
 from faults.tier import by_tier, soak_only
@@ -47,14 +46,12 @@ def checked(url: str, folder: Path) -> Verdict:
         engine.dispose()
 
 
-def until(client: Client, folder: Path, said: str, most: int, name: str = "until") -> str:
+def until(client: Client, said: str, most: int, name: str = "until") -> str:
     """Call until an answer has these words; returns it."""
-    path = folder / "client-0.log"
     for number in range(most):
         client.call(f"{name}-{number}")
-        last = list(lines(path))[-1]
-        if said in last.get("because", ""):
-            return str(last["because"])
+        if said in client.log.last.get("because", ""):
+            return str(client.log.last["because"])
     raise AssertionError(f"nobody said {said!r} in {most} calls")
 
 
@@ -76,7 +73,7 @@ def test_sqlite_with_a_quota_says_so_and_goes_on_when_there_is_room(tmp_path: Pa
     engine = here.sender.engine  # type: ignore[attr-defined]
     some(here, "before", 20)
     _quota(engine, 1)
-    assert "database or disk is full" in until(here, tmp_path, "full", 1_000)
+    assert "database or disk is full" in until(here, "full", 1_000)
     with Session(engine) as session:  # the same engine and connection: reading goes on
         assert session.get_one(Order, orders[0]).revision > 0
     _quota(engine, 1_000_000)
@@ -105,7 +102,7 @@ def test_sqlite_on_a_full_disk_says_so_and_goes_on_when_there_is_room(tmp_path: 
         for round_ in range(20):
             some(here, f"before-{round_}", 20)
             with fill(disk, leave=round_ * 4_096):
-                until(here, tmp_path, "full", 1_000, f"full-{round_}")
+                until(here, "full", 1_000, f"full-{round_}")
             some(here, f"after-{round_}", 20)
         verdict = check(engine, [tmp_path / "client-0.log"])
         assert verdict.faults == {}, verdict
@@ -141,7 +138,7 @@ def test_postgresql_on_a_full_disk_says_so_and_goes_on_without_a_restart(
     engine = here.sender.engine  # type: ignore[attr-defined]
     some(here, "before", 50)
     with fill(disk):
-        assert "DiskFull" in until(here, tmp_path, "DiskFull", 50_000)
+        assert "DiskFull" in until(here, "DiskFull", 50_000)
     some(here, "after", 2_000)
     verdict = check(engine, [tmp_path / "client-0.log"])
     assert verdict.faults == {}, verdict
@@ -153,7 +150,7 @@ def test_a_file_that_may_not_be_written_is_refused_when_connecting_or_writing(tm
     url = f"sqlite:///file:{tmp_path}/orders.db?mode=ro&uri=true"
     orders = begun(f"sqlite:///{tmp_path}/orders.db", 2)
     here = client(tmp_path, url, orders)
-    assert "readonly database" in until(here, tmp_path, "readonly", 100)
+    assert "readonly database" in until(here, "readonly", 100)
     here.sender.engine.dispose()  # type: ignore[attr-defined]
     verdict = checked(f"sqlite:///{tmp_path}/orders.db", tmp_path)
     assert (verdict.faults, verdict.acknowledged) == ({}, 0), verdict
@@ -167,9 +164,9 @@ def test_a_file_system_that_becomes_read_only_costs_nothing_that_was_acknowledge
         here = client(tmp_path, url, orders)
         some(here, "before", 200)
         here.sender.engine.dispose()  # type: ignore[attr-defined]
-        with read_only(disk):
-            with pytest.raises((DBAPIError, UnsafeSettings), match="readonly|unable to open|journal_mode"):
-                begun(url, 1)
+        refused = pytest.raises((DBAPIError, UnsafeSettings), match=r"readonly|unable to open|journal_mode")
+        with read_only(disk), refused:
+            begun(url, 1)
         some(here, "after", 200)
         engine = here.sender.engine  # type: ignore[attr-defined]
         verdict = check(engine, [tmp_path / "client-0.log"])

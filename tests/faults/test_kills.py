@@ -1,4 +1,4 @@
-"""Writers are killed with kill -9, again and again, at whatever they are doing: nothing that was acknowledged is lost."""
+"""Writers are killed with kill -9, at whatever they are doing: nothing that was acknowledged is lost."""
 
 from __future__ import annotations
 

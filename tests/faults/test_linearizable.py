@@ -50,7 +50,7 @@ def test_an_append_must_be_where_its_client_was_told() -> None:
     assert problems([append("a", 1, 2, 1), append("b", 1, 2, 1)], ["a", "b"]) == ["b was told place 1 and is at 2"]
 
 
-def possible(operations: Sequence[Operation], final: Sequence[str], length: int = 0) -> bool:
+def possible(operations: Sequence[Operation], final: list[str], length: int = 0) -> bool:
     """Whether some order explains it: tries each operation that may come next."""
     if all(op.answered is None for op in operations) and length == len(final):
         return True
@@ -58,12 +58,10 @@ def possible(operations: Sequence[Operation], final: Sequence[str], length: int 
         others = [*operations[:place], *operations[place + 1 :]]
         if any(other.answered is not None and other.answered < op.invoked for other in others):
             continue
-        if op.name is None:
-            if op.result == length and possible(others, final, length):
-                return True
-        elif length < len(final) and final[length] == op.name and op.result in (None, length + 1):
-            if possible(others, final, length + 1):
-                return True
+        fits = op.result == length if op.name is None else final[length : length + 1] == [op.name]
+        fits = fits and (op.name is None or op.result in (None, length + 1))
+        if fits and possible(others, final, length + (op.name is not None)):
+            return True
     return False
 
 

@@ -1,4 +1,4 @@
-"""PostgreSQL itself is stopped at once, and its processes are killed, under load: what was acknowledged is still there."""
+"""PostgreSQL is stopped at once, and its processes are killed, under load: what was acknowledged is still there."""
 
 from __future__ import annotations
 

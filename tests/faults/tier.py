@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -28,5 +29,5 @@ def report(what: str, clients: int, faults: int, verdict: object) -> None:
     """Add a line of figures to the file that ORDERFSM_FIGURES names, where it names one."""
     path = os.environ.get("ORDERFSM_FIGURES")
     if path:
-        with open(path, "a", encoding="utf-8") as file:
+        with Path(path).open("a", encoding="utf-8") as file:
             file.write(f"{what}: {clients} clients, {faults} faults, {verdict}\n")

@@ -77,8 +77,8 @@ LEGAL = {state: [e for before, e, _ in sorted(EDGES) if before == state] for sta
 class Plan:
     """What a fleet of clients is told: which database, by which engine, on which orders, and where the logs lie.
 
-    `sender` names a class of this module or of faults.broken. `journal` is SQLite's. `patience` is for how many seconds a
-    client repeats a call that failed.
+    `sender` names a class of this module or of faults.broken. `journal` is SQLite's. `patience` is for how many seconds
+    a client repeats a call that failed.
     """
 
     url: str
@@ -148,7 +148,7 @@ class Sender(Protocol):
 
 
 class Plain:
-    """The library in a session and a transaction of the caller's own; who catches an error knows nothing for certain."""
+    """The library in the caller's own session and transaction; who catches an error knows nothing for certain."""
 
     certain = False
 
@@ -257,7 +257,7 @@ class Client:
 
 
 class Contender(Plain):
-    """Decides on what it has seen before the transaction, and notes how long each call took and what a loser is told."""
+    """Decides on what it has seen before, and notes how long each call took and what a loser is told."""
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
