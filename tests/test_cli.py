@@ -15,7 +15,7 @@ from orderfsm import catalogue, cli
 from orderfsm.cli.answer import Grid, Misused
 from orderfsm.cli.app import app, command
 from orderfsm.cli.charts import resolve
-from orderfsm.lifecycle import Lifecycle
+from orderfsm.lifecycle import Corrections, Lifecycle, Restated
 from orderfsm.sqlmodel import Order, OrderHistory, SqlStore, create_all, engine
 
 ROOT = Path(__file__).parent.parent
@@ -294,6 +294,25 @@ def test_history_prints_current_and_history(database: str, wanted: str) -> None:
     assert found["current"] == found["history"][-1]
     assert set(found["current"]) == {"timestamp", "status_code", "reason_code", "reason_text", "links"}
     assert (found["current"]["reason_code"], found["current"]["reason_text"]) == ("competition", "\x1b[31mlost")
+
+
+def test_history_marks_what_was_corrected(database: str) -> None:
+    may = Corrections(void=("boss",), supersede=("boss",))
+    orders = Lifecycle(orderfsm.load("stat/order"), SqlStore(Order, OrderHistory), corrections=may)
+    made = engine(database)
+    with Session(made) as session:
+        order = session.get_one(Order, 1)
+        orders.void(session, order, actor="boss", reason="wrong order")
+        orders.supersede(session, order, 1, Restated(reason="by telephone"), actor="boss", reason="forgotten")
+        session.commit()
+    made.dispose()
+    code, found = data("history", "1", "--database", database)
+    marks = [
+        {name: status[name] for name in ("corrects", "voided_by", "superseded_by") if name in status}
+        for status in found["history"]
+    ]
+    assert (code, marks) == (0, [{"superseded_by": 4}, {"voided_by": 3}, {"corrects": 2}, {"corrects": 1}])
+    assert (found["current"]["status_code"], found["current"]["reason_code"]) == ("received", "by telephone")
 
 
 def test_history_lets_nothing_act_on_the_terminal(database: str) -> None:

@@ -19,3 +19,11 @@ def test_the_readme_shows_the_example_as_it_is() -> None:
     (shown,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     _, _, code = (ROOT / "examples" / "embed.py").read_text(encoding="utf-8").partition('"""\n\n')
     assert shown == code
+
+
+def test_the_page_about_items_shows_the_example_as_it_is_and_what_it_prints() -> None:
+    page = (ROOT / "docs" / "how-to" / "items.md").read_text(encoding="utf-8")
+    _, _, code = (ROOT / "examples" / "items.py").read_text(encoding="utf-8").partition('"""\n\n')
+    assert f"```python\n{code}```" in page
+    ran = subprocess.run([sys.executable, "examples/items.py"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert f"```output\n{ran.stdout}```" in page
