@@ -294,3 +294,27 @@ def test_a_given_order_follows_in_a_scenario() -> None:
     assert check(replace(ORDER, scenarios=(scenario,)), items=ITEM) == ()
     kept = replace(scenario, given="held", then="held")
     assert check(replace(ORDER, scenarios=(kept,)), items=ITEM) == ()
+
+
+def test_an_order_has_to_catch_up_when_it_returns_from_where_it_does_not_follow() -> None:
+    """Back from held, its items may all be made; only `finish` leads there."""
+    assert prove(ORDER, ITEM) == ()
+    lame = replace(ORDER, transitions=tuple(t for t in ORDER.transitions if t.source != "held"))
+    returning = replace(lame, transitions=(*lame.transitions, Transition("held", ("release",), ("new",))))
+    assert prove(returning, ITEM) == ()
+    stuck = replace(
+        returning,
+        states=(*returning.states, State("parked")),
+        transitions=(*lame.transitions, Transition("held", ("release",), ("parked",))),
+    )
+    (finding, *_) = prove(stuck, ITEM)
+    assert finding.code == "rollup-illegal"
+    assert "from parked" in finding.message
+    assert finding.witness[-1] == "order: release"
+
+
+def test_an_order_has_to_follow_the_items_that_begin() -> None:
+    rules = (rule("done", 'all(i.state == "waiting" for i in items)'), rule("working"))
+    early = with_rollup(rules=rules, events=("start",))
+    (finding, *_) = prove(early, ITEM)
+    assert (finding.code, finding.witness[-1]) == ("rollup-illegal", "items: begin")

@@ -46,8 +46,9 @@ def prove(chart: Chart, item_chart: Chart, *, upto: int = 3) -> tuple[Finding, .
 
     Rules that ask only `all` and `any` see which configurations occur, not how often. For them every set of item
     configurations is visited as long as that is feasible (PAIRS), so that the proof holds for any number of items; else
-    sets of up to `upto`. Rules that count are proved for up to `upto` items. The order takes its own events in between,
-    and follows after every step of an item.
+    sets of up to `upto`. Rules that count are proved for up to `upto` items. The order follows when its items have
+    begun and after every step of one; it takes its own events in between, and catches up when one of them leads out of
+    the states that it is told to keep.
 
     Findings: rollup-gap, rollup-overlap and rollup-illegal, each with a shortest witness; rollup-unproved when a rule
     cannot be evaluated over the items alone. Order: as in this list.
@@ -168,17 +169,39 @@ class _Proof:
         """A finding for each configuration of the order and each target that it would have to get to and cannot."""
         told: set[tuple[str, str]] = set()
         walk = _Walk(self.begins())
-        for order, mix in walk:
-            here = self.table.configurations[order]
-            for moved, label in self.moves(mix).items():
-                after = self.follow(here, moved)
-                goal = "" if after else self.fitting(here, moved)[0].to
-                if goal and (order, goal) not in told:
-                    told.add((order, goal))
-                    yield self.stuck(here, goal, (*walk.run((order, mix)), label))
-                walk.visit((after or order, moved), (order, mix), label)
-            for step in self.own_steps(here, mix):
-                walk.visit((step.after, mix), (order, mix), f"order: {step.event}")
+        for pair in walk:
+            for here, mix, label in self.arrivals(*pair, first=walk.came[pair] is None):
+                after = self.follow(here, mix)
+                goal = "" if after else self.fitting(here, mix)[0].to
+                if goal and (here, goal) not in told:
+                    told.add((here, goal))
+                    yield self.stuck(here, goal, (*walk.run(pair), label))
+                walk.visit((after or here, mix), pair, label)
+            for step in self.staying(*pair):
+                walk.visit((step.after, pair[1]), pair, f"order: {step.event}")
+
+    def arrivals(self, order: str, mix: Mix, *, first: bool) -> Iterator[tuple[Configuration, Mix, str]]:
+        """What an item's step, or the order's own out of a state that is kept, leads to before the order follows.
+
+        `first` says that the items have just begun, which counts as a step of theirs.
+        """
+        here = self.table.configurations[order]
+        if first:
+            yield here, mix, "items: begin"
+        for moved, label in self.moves(mix).items():
+            yield here, moved, label
+        for step in self.own_steps(here, mix):
+            if self.returns(step):
+                yield step.after, mix, f"order: {step.event}"
+
+    def staying(self, order: str, mix: Mix) -> Iterator[Step]:
+        """The order's own steps after which it does not follow."""
+        steps = self.own_steps(self.table.configurations[order], mix)
+        return (step for step in steps if not self.returns(step))
+
+    def returns(self, step: Step) -> bool:
+        """Whether the order begins to follow its items with a step of its own."""
+        return step.before is not None and kept(self.rollup, step.before) and not kept(self.rollup, step.after)
 
     def begins(self) -> Iterator[Pair]:
         first = {step.after for step in steps_from(self.items, None)}
