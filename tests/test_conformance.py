@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import orderfsm
+from orderfsm import Entry
 from orderfsm.chart import Chart, Kind, State, Transition
 from orderfsm.conformance import Broken, History, conform, read_log
 from orderfsm.errors import LogError
@@ -211,3 +212,12 @@ def test_textbook_logs_are_read(corpora: Path) -> None:
 def test_every_arrow_of_the_example_chart_is_inferred() -> None:
     chart = orderfsm.load(ROOT / "examples" / "charts" / "incident.yaml")
     assert {str(transition.basis) for transition in chart.transitions} == {"inferred"}
+
+
+def test_what_was_voided_is_not_held_against_an_order() -> None:
+    told = ((None, "open", "open"), ("open", "send", "sent"), ("sent", "void", "open"), ("open", "send", "sent"))
+    entries = [
+        Entry(before, event, after, place, after, corrects=2 if event == "void" else None)
+        for place, (before, event, after) in enumerate(told, 1)
+    ]
+    assert History.of("7", entries) == History("7", ("open", "sent"))

@@ -273,6 +273,18 @@ def test_going_on_is_refused_while_holds_remain_and_nothing_is_written(session: 
     assert standing(order) == "printing"
 
 
+def test_what_holds_bar_is_not_allowed_and_is_explained(session: Session) -> None:
+    orders = free()
+    order = printing(session, orders)
+    orders.send(session, order, "hold")
+    assert "resume" in [found.event for found in orders.allowed(session, order)]
+    orders.hold(session, order, "credit")
+    assert "resume" not in [found.event for found in orders.allowed(session, order)]
+    (explained,) = orders.explain(session, order, "resume")
+    assert [(blocker.code, blocker.parameters) for blocker in explained.blockers] == [("held", {"holds": ["credit"]})]
+    assert orders.explain(session, order, "hold")[0].blockers[0].code == "not-enabled"
+
+
 def test_what_stays_held_keeps_its_holds(session: Session) -> None:
     chart = replace(FREE, transitions=(*FREE.transitions, Transition("held", ("ask",))))
     orders = lifecycle(READY_MADE, chart, guards={"refundable": lambda facts: True})

@@ -19,6 +19,7 @@ from xml.parsers import expat
 
 from .errors import LogError
 from .graph import steps_from
+from .history import effective
 from .table import compile
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from .cell import Configuration
     from .chart import Chart
+    from .history import Entry
 
 __all__ = ["Broken", "Conformance", "History", "conform", "read_log"]
 
@@ -41,6 +43,12 @@ class History(NamedTuple):
 
     name: str
     codes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, name: str, entries: Iterable[Entry]) -> History:
+        """What the entries of an order tell: the codes of those that count, without what was voided."""
+        found = (each.entry for each in effective(entries) if each.counts)
+        return cls(name, tuple(entry.code for entry in found if entry.code is not None))
 
 
 class Broken(NamedTuple):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .holding import HoldStates
     from .request import Request
 
-__all__ = ["HoldBook", "HoldsEnd"]
+__all__ = ["HoldBook", "HoldsEnd", "remaining"]
 
 
 class HoldBook:
@@ -113,12 +113,13 @@ class HoldsEnd:
             return
         left = self._book.active(session, order)
         if left and step is not None and entry.event == self._states.holding.resume:
-            raise NotEnabled(self._chart, str(entry.before), entry.event, (_held(entry.event, left),))
+            raise NotEnabled(self._chart, str(entry.before), entry.event, (remaining(entry.event, left),))
         if left:
             self._book.end(session, order, entry)
 
 
-def _held(event: str, left: dict[str, Hold]) -> Blocker:
+def remaining(event: str, left: dict[str, Hold]) -> Blocker:
+    """Why an order does not go on: its holds."""
     names = ", ".join(left)
     return Blocker("held", f"{event} has to wait: the order is held by {names}; release them", {"holds": list(left)})
 

@@ -11,6 +11,7 @@ from orderfsm.step import decide
 
 from .binding import Binding
 from .following import touched
+from .holdbook import remaining
 from .holding import Hold
 from .request import NOBODY, Request, verify_text
 from .savepoint import savepoint
@@ -115,6 +116,13 @@ class Holds(Binding):
     ahold = twin(hold)
     arelease = twin(release)
     aholds = twin(holds)
+
+    def _barred(self, session: Session, order: Stateful, configuration: str | None) -> dict[str, tuple[Blocker, ...]]:
+        """What the order's holds bar here, and why: the event that lets it go on."""
+        if self.book is None or isinstance(self.held, ChartError) or configuration not in self.held:
+            return {}
+        event, left = self.held.holding.resume, self.book.active(session, order)
+        return {event: (remaining(event, left),)} if left else {}
 
     # --- what they have in common
 

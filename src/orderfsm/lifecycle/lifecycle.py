@@ -8,6 +8,7 @@ AsyncSession.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -262,7 +263,8 @@ class Lifecycle(Holds, Correcting):
         What is left out is needed, what is given is checked: with an actor, the events of others are not in the answer.
         """
         call = self._asking(session, order, Request("", "", actor, "", reason, links, payload))
-        return tuple(outlook.allowed(self.table, call))
+        barred = self._barred(session, order, call.configuration)
+        return tuple(found for found in outlook.allowed(self.table, call) if found.event not in barred)
 
     def explain(
         self,
@@ -277,7 +279,12 @@ class Lifecycle(Holds, Correcting):
     ) -> tuple[Explanation, ...]:
         """Why an event (or each event of the chart) may not be sent as asked, and the shortest way to it."""
         request = Request("", "", NOBODY if actor is None else actor, "", reason, links, payload)
-        return tuple(outlook.explanations(self.table, self._asking(session, order, request), event))
+        call = self._asking(session, order, request)
+        barred = self._barred(session, order, call.configuration)
+        return tuple(
+            replace(found, blockers=(*found.blockers, *barred.get(found.event, ())))
+            for found in outlook.explanations(self.table, call, event)
+        )
 
     def history(self, session: Session, order: Stateful) -> list[Entry]:
         """The order's entries by sequence; empty before it is opened."""
