@@ -26,6 +26,7 @@ OrderFsmError
 ├── StoredStateUnknown    the operator's: the row holds a configuration that this chart version lacks
 ├── DirectAssignment      the programmer's: the state was assigned instead of sent an event
 ├── NotOpened             the programmer's: the order was never opened or adopted, or it was opened twice
+├── NotReady              the operator's: the start-up check found errors; carries the findings
 ├── UnsafeSettings        the operator's: the database would lose or garble what it has acknowledged
 ├── NotDelivered          the receiver's: it did not take a message, which is sent again later
 │   └── Undeliverable         it never will: the message is a dead letter
@@ -71,6 +72,7 @@ __all__ = [
     "NotEnabled",
     "NotOpened",
     "NotPermitted",
+    "NotReady",
     "OrderFsmError",
     "PayloadInvalid",
     "ReasonNeeded",
@@ -390,6 +392,19 @@ class UnsafeSettings(OrderFsmError):
     """A database or a connection that would lose or garble what was acknowledged; the message says what to change."""
 
     code = "unsafe-settings"
+
+
+class NotReady(OrderFsmError):
+    """A database that is not ready for the lifecycles; `findings` say what to change."""
+
+    code = "not-ready"
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        self.findings = findings
+        super().__init__("\n".join(str(finding) for finding in findings))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.findings,)
 
 
 class NotDelivered(OrderFsmError):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from .answer import Block
 
-__all__ = ["conform", "demo", "history", "opened"]
+__all__ = ["conform", "demo", "engine_of", "history", "opened"]
 
 
 # --- logs
@@ -62,7 +62,7 @@ def history(database: str, wanted: str) -> Answer:
     from orderfsm.demo.statuses import statuses
     from orderfsm.sqlmodel import Order, OrderHistory, SqlStore
 
-    engine = _engine(database)
+    engine = engine_of(database)
     try:
         with Session(engine) as session:
             order = _order(session, wanted)
@@ -77,7 +77,7 @@ def history(database: str, wanted: str) -> Answer:
     return Answer(data, [Verbatim(json.dumps(data, indent=2))])
 
 
-def _engine(database: str) -> Engine:
+def engine_of(database: str) -> Engine:
     """An engine that only reads. Raises Misused for a URL that leads nowhere."""
     from sqlalchemy import create_engine, make_url
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError
@@ -97,7 +97,7 @@ def opened(database: str) -> Iterator[Connection]:
     """A connection that only reads. Raises Misused when the database cannot be read or lacks the ready-made tables."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    engine = _engine(database)
+    engine = engine_of(database)
     try:
         with engine.connect() as connection:
             yield connection
