@@ -34,18 +34,25 @@ class Message:
 
     @property
     def subject(self) -> str:
-        """The order's key as a text; the parts of a key of several columns are joined by commas."""
+        """The order's key as it is in the id; the parts of a key of several columns are joined by commas."""
         return _text(self.order)
 
     def as_dict(self) -> dict[str, Any]:
         """The message as JSON takes it."""
         return {
             "id": self.id,
-            "order": self.subject,
+            "order": _plain(self.order),
             "action": self.action,
             "position": self.position,
             "entry": self.entry.as_dict(),
         }
+
+
+def _plain(order: Any) -> Any:
+    """A key as JSON takes it: numbers stay numbers, everything else is a text."""
+    if isinstance(order, tuple):
+        return [_plain(part) for part in order]
+    return order if isinstance(order, int) else str(order)
 
 
 def message_id(order: Any, sequence: int, position: int) -> str:
@@ -54,6 +61,6 @@ def message_id(order: Any, sequence: int, position: int) -> str:
 
 
 def _text(order: Any) -> str:
-    """A key as a text; what would be taken for a separator is written as in a URL."""
+    """A key as a text; what would be taken for a separator is written as in a URL, the dot of a signature included."""
     parts: Sequence[Any] = order if isinstance(order, tuple) else (order,)
-    return ",".join(quote(str(part), safe="-_.~") for part in parts)
+    return ",".join(quote(str(part), safe="").replace(".", "%2E") for part in parts)

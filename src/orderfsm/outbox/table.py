@@ -10,7 +10,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import and_, bindparam, inspect, literal, or_, select, true, tuple_, update
+from sqlalchemy import and_, bindparam, inspect, literal, or_, select, true, tuple_, update, values
+from sqlalchemy import column as virtual
 
 from orderfsm.errors import ChartError
 from orderfsm.pairing import ENTRY, keys_of, pairing
@@ -31,8 +32,10 @@ __all__ = ["Head", "Outbox", "Place", "Taken", "clock_of"]
 Place = tuple[Any, ...]
 """The primary key of a row: the parts of the order's key, the sequence, the position."""
 
-STEPS = 1_000
+STEPS = 200
 """How many orders one look takes in."""
+
+NOTHING: dict[str, Any] = {}
 
 
 class Head(NamedTuple):
@@ -172,25 +175,26 @@ class Outbox:
         free = and_(
             rows.c.settled_at.is_(None), rows.c.dead_at.is_(None), or_(rows.c.due_at.is_(None), rows.c.due_at <= now)
         )
-        wanted = select(*self.place(rows), rows.c.attempts).where(self._among(heads), free)
-        locked = connection.execute(wanted.order_by(*self.place(rows)).with_for_update(skip_locked=True)).all()
-        taken = {tuple(row[:-1]): row[-1] + 1 for row in locked}
-        if taken:
-            change = update(rows).where(self._among(list(taken)))
-            connection.execute(change.values(token=token, due_at=until, attempts=rows.c.attempts + 1))
+        wanted = select(*self.place(rows), rows.c.attempts).select_from(self._at(heads)).where(free)
+        wanted = wanted.order_by(*self.place(rows)).with_for_update(of=rows, skip_locked=True)
+        taken = {tuple(row[:-1]): row[-1] + 1 for row in connection.execute(wanted)}
+        given = {"token": token, "due_at": until, "attempts": rows.c.attempts + 1}
+        self._each(connection, dict.fromkeys(taken, NOTHING), given)
         return taken
 
     def behind(self, connection: Connection, heads: Sequence[Place], span: int) -> Iterator[Taken]:
         """The unsettled rows of the orders with these heads, as far as entry `sequence + span`, each with its entry."""
-        head, rows, past = self.rows.alias("head"), self.rows, self._past
-        same = and_(*(rows.c[name] == head.c[name] for name in self._own_key))
+        rows, past = self.rows, self._past
+        head = self._values("head", [*self._own_key, "sequence"], [place[:-1] for place in heads])
+        same = and_(*(rows.c[name] == head.c[name] for name in self._own_key), rows.c.settled_at.is_(None))
         near = and_(rows.c.sequence >= head.c.sequence, rows.c.sequence < head.c.sequence + span)
         names = zip(self._past_key, self._own_key, strict=True)
         entry = and_(*(past.c[name] == rows.c[own] for name, own in names), past.c.sequence == rows.c.sequence)
         ours = [rows.c[name] for name in (*self._own_key, "position", "action", "attempts", "due_at", "dead_at")]
-        wanted = select(*ours, *(past.c[name] for name in ENTRY))
-        joined = head.join(rows, and_(same, near, rows.c.settled_at.is_(None))).join(past, entry)
-        wanted = wanted.select_from(joined).where(self._among(heads, head)).order_by(*self.place(rows))
+        wanted = select(*ours, *(past.c[name] for name in ENTRY)).select_from(
+            head.join(rows, and_(same, near)).join(past, entry)
+        )
+        wanted = wanted.order_by(*self.place(rows))
         for row in connection.execute(wanted):
             yield self._taken(row)
 
@@ -200,44 +204,47 @@ class Outbox:
         message = Message(order, row.position, row.action, entry_of(order, row), max(1, row.attempts))
         return Taken(place, row.attempts, row.due_at, row.dead_at, message)
 
-    def _among(self, places: Sequence[Place], rows: Any = None) -> Any:
-        return tuple_(*self.place(self.rows if rows is None else rows)).in_(places)
+    def _at(self, places: Sequence[Place]) -> Any:
+        """The rows with these keys; with `IN` in its place, SQLite would walk through the whole table."""
+        given = self._values("given", self._place, places)
+        return given.join(self.rows, and_(*(self.rows.c[name] == given.c[name] for name in self._place)))
+
+    def _values(self, name: str, columns: Sequence[str], data: Sequence[Place]) -> Any:
+        made: Any = values(*(virtual(each, self.rows.c[each].type) for each in columns), name=name)
+        return made.data(list(data)).cte(name)
 
     # --- what became of them
 
     def held(self, connection: Connection, heads: Sequence[Place], token: str) -> set[Place]:
         """Those of the heads whose lease is still ours, locked: nobody else has taken them since."""
         rows = self.rows
-        mine = select(*self.place(rows)).where(self._among(heads), rows.c.token == token, rows.c.settled_at.is_(None))
-        found = connection.execute(mine.order_by(*self.place(rows)).with_for_update())
+        mine = select(*self.place(rows)).select_from(self._at(heads))
+        mine = mine.where(rows.c.token == token, rows.c.settled_at.is_(None))
+        found = connection.execute(mine.order_by(*self.place(rows)).with_for_update(of=rows))
         return {tuple(row) for row in found}
 
     def settle(self, connection: Connection, changes: Mapping[Place, Mapping[str, Any]]) -> None:
         """Write what became of each row: attempts, error, due_at, dead_at, settled_at; its lease ends."""
         names = ("attempts", "error", "due_at", "dead_at", "settled_at")
         given = {name: bindparam(f"new_{name}", type_=self.rows.c[name].type) for name in names}
-        self._each(connection, changes, lambda row: {f"new_{name}": row.get(name) for name in names}, given)
+        full = {place: {f"new_{name}": row.get(name) for name in names} for place, row in changes.items()}
+        self._each(connection, full, {**given, "token": None})
 
     def release(self, connection: Connection, heads: Sequence[Place]) -> None:
         """Give back what was leased and not tried."""
-        attempts = self.rows.c.attempts - 1
-        self._each(connection, {head: {} for head in heads}, lambda _: {}, {"attempts": attempts, "due_at": None})
+        given = {"attempts": self.rows.c.attempts - 1, "due_at": None, "token": None}
+        self._each(connection, dict.fromkeys(heads, NOTHING), given)
 
     def _each(
-        self,
-        connection: Connection,
-        changes: Mapping[Place, Mapping[str, Any]],
-        values: Callable[[Mapping[str, Any]], dict[str, Any]],
-        given: Mapping[str, Any],
+        self, connection: Connection, changes: Mapping[Place, Mapping[str, Any]], given: Mapping[str, Any]
     ) -> None:
+        """Change each of these rows, in the order of their keys; `changes` fill what is left open in `given`."""
         if not changes:
             return
         mine = and_(*(column == bindparam(f"at_{column.name}", type_=column.type) for column in self.place(self.rows)))
-        many = [
-            {f"at_{name}": part for name, part in zip(self._place, place, strict=True)} | values(row)
-            for place, row in sorted(changes.items())
-        ]
-        connection.execute(update(self.rows).where(mine).values(**given, token=None), many)
+        names = [f"at_{name}" for name in self._place]
+        many = [{**dict(zip(names, place, strict=True)), **row} for place, row in sorted(changes.items())]
+        connection.execute(update(self.rows).where(mine).values(given), many)
 
 
 def clock_of(orders: SqlStore | Lifecycle, clock: Callable[[], datetime] | None) -> Callable[[], datetime]:
