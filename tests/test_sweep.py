@@ -18,7 +18,7 @@ from orderfsm import Actor, Chart
 from orderfsm.chart import Guard, Kind, State, Timer, Transition
 from orderfsm.errors import ChartError
 from orderfsm.expression import parse
-from orderfsm.lifecycle import Lifecycle
+from orderfsm.lifecycle import Corrections, Lifecycle
 from orderfsm.lifecycle.clock import HostClock
 from orderfsm.sqlmodel import Order, OrderHistory, SqlStore, async_engine
 
@@ -113,6 +113,33 @@ def test_an_order_that_is_taken_in_begins_its_timers(engine: Engine, ready: Kept
         session.commit()
         key = order.id
     assert waiting(engine, orders, key) == {"work.expire": 30, "work.nudge": 7, "rush.escalate": 5, "rush.nudge": 2}
+
+
+def test_corrections_end_and_begin_the_timers_of_what_they_change(engine: Engine, ready: Kept, clock: Still) -> None:
+    may = Corrections(override=("boss",), void=("boss",))
+    orders = lifecycle(ready, LEASE, clock=clock, corrections=may)
+    key = opened(engine, orders, ready)
+    sent(engine, orders, key, "accept")
+    clock.forward(days=1)
+    with Session(engine) as session:
+        order = session.get_one(Order, key)
+        orders.override(session, order, "rush", actor="boss", reason="late")
+        session.commit()
+        assert waiting(engine, orders, key) == {
+            "work.expire": 29,
+            "work.nudge": 6,
+            "rush.escalate": 5,
+            "rush.nudge": 2,
+        }
+        orders.void(session, order, actor="boss", reason="wrong")
+        session.commit()
+    assert waiting(engine, orders, key) == {"work.expire": 29, "work.nudge": 6, "prep.escalate": 3}
+    sent(engine, orders, key, "hold")
+    clock.forward(days=9)
+    with Session(engine) as session:
+        orders.void(session, session.get_one(Order, key), actor="boss", reason="was never held")
+        session.commit()
+    assert waiting(engine, orders, key) == {"work.expire": 29, "work.nudge": 6, "prep.escalate": 3}
 
 
 def test_a_chart_without_timers_has_no_follower_and_writes_nothing(engine: Engine, ready: Kept) -> None:

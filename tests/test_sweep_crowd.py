@@ -70,6 +70,28 @@ def test_of_many_sweepers_exactly_one_sends_each_timer(made: Engine) -> None:
     assert len(rings(made)) == sum(counts) == TIMERS
 
 
+@pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
+def test_they_do_so_at_every_isolation_level(level: str, postgres_database: Callable[[], str]) -> None:
+    made = safe_engine(postgres_database())
+    create_all(made)
+    hang(made, 60)
+    strict = made.execution_options(isolation_level=level)
+    orders = bells(made)
+    outcomes: Counter[str] = Counter()
+
+    def sweep() -> int:
+        swept = orders.sweep(strict)
+        outcomes.update(each.outcome for each in swept)
+        return len(swept)
+
+    counts, began = together(sweep), time.monotonic()
+    while len(rings(made)) < 60 and time.monotonic() - began < 30:
+        counts.append(sweep())
+    assert rings(made) == dict.fromkeys(range(1, 61), 1)
+    assert outcomes == {"sent": 60}
+    made.dispose()
+
+
 def test_sweepers_and_senders_do_not_wait_for_each_other_in_a_circle(made: Engine) -> None:
     hang(made, 20)
     orders = bells(made)

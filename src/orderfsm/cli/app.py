@@ -301,6 +301,67 @@ def seal(
 
 
 @app.command()
+def ready(
+    *,
+    database: Annotated[str, typer.Option("--database", metavar="URL", help="A SQLAlchemy URL.")],
+    chart: Annotated[
+        list[str] | None, typer.Option("--chart", metavar="NAME", help="A chart that will be used; may be repeated.")
+    ] = None,
+    profile: WhichProfile = Profile.FULL,
+    json: AsJson = False,
+) -> None:
+    """Ask whether a database is ready.
+
+    Its settings, the ready-made tables and their indexes, and orders that stand where the chart has no configuration.
+    Exits with 1 when something has to be changed.
+    """
+
+    def answer() -> Answer:
+        from .readiness import ready
+
+        return ready(database, tuple(chart or ()), profile)
+
+    give(answer, as_json=json)
+
+
+@app.command()
+def sweep(
+    *,
+    database: Annotated[str, typer.Option("--database", metavar="URL", help="A SQLAlchemy URL.")],
+    chart: Annotated[
+        str | None, typer.Option("--chart", metavar="NAME", help="The chart of the orders in the ready-made tables.")
+    ] = None,
+    lifecycle: Annotated[
+        str | None,
+        typer.Option("--lifecycle", metavar="MODULE:ATTRIBUTE", help="For tables of your own: a Lifecycle of yours."),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on until SIGTERM or SIGINT; a line per timer.")] = False,
+    every: Annotated[
+        str, typer.Option("--every", metavar="TIME", help="With --watch: the wait when nothing is due.")
+    ] = "1s",
+    batch: Annotated[
+        int | None, typer.Option("--batch", metavar="N", min=1, help="How many at most; with --watch, at a stretch.")
+    ] = None,
+    actor: Annotated[str, typer.Option("--actor", help="Who sends.")] = "system",
+    profile: WhichProfile = Profile.FULL,
+    json: AsJson = False,
+) -> None:
+    """Send the events that timers have made due.
+
+    Each in a transaction of its own. Exits with 1 when one was refused, dropped or failed.
+    """
+
+    def answer() -> Answer:
+        from .sweeping import Sweeping
+        from .sweeping import sweep as run
+
+        asked = Sweeping(database, chart, profile, lifecycle, actor, batch)
+        return run(asked, every=every if watch else None, as_json=json)
+
+    give(answer, as_json=json)
+
+
+@app.command()
 def demo(
     *,
     database: Annotated[

@@ -9,6 +9,7 @@ from .lifecycle import Lifecycle, lost_race
 from .outcome import atransact, transact
 from .outlook import Allowed, Explanation
 from .parent import Parent
+from .sweep import Swept
 
 __all__ = [
     "Allowed",
@@ -20,6 +21,7 @@ __all__ = [
     "Lifecycle",
     "Parent",
     "Restated",
+    "Swept",
     "atransact",
     "lost_race",
     "transact",

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["SYSTEM", "Sweep", "Swept", "again", "aonce", "once"]
 
 log = logging.getLogger(__name__)
+R = TypeVar("R")
 
 TIMER = "timer"
 """The origin of the entries that timers write."""
@@ -122,24 +123,33 @@ class Sweep:
     def _transaction(self) -> AbstractContextManager[object]:
         return _own(self._session) if self._owned else savepoint(self._session, self._orders.store.bind)
 
+    def _tried(self, work: Callable[[], R]) -> R:
+        """What the work gives in a transaction; one that lost a race is tried again a few times."""
+        for left in reversed(range(TRIES)):
+            try:
+                with self._transaction():
+                    return work()
+            except Exception as error:
+                if not (left and self._owned and lost_race(error)):
+                    raise
+        raise AssertionError("unreachable")
+
     def _next(self, begun: datetime) -> Swept | None:
         """The verdict on the earliest timer that nobody else is at; None when there is none."""
         found: list[tuple[tuple[Any, ...], Due]] = []
-        for _ in range(TRIES):
-            found.clear()
-            try:
-                with self._transaction():
-                    return self._attempt(begun, found)
-            except Exception as error:  # noqa: BLE001 - whatever a service's function raises is that order's affair
-                trouble = error
-                if not lost_race(error) or not self._owned:
-                    break
-        if not found:
-            raise trouble
-        return self._failed(*found[0], trouble)
+        try:
+            return self._tried(lambda: self._attempt(begun, found))
+        except Exception as error:
+            if self._owned and lost_race(error):
+                return None  # others are at it: this pass ends, and another will come
+            if not found:
+                raise
+            (key, due), trouble = found[0], error  # whatever a service's function raises is that order's affair
+        return self._tried(lambda: self._postpone(key, due, trouble))
 
     def _attempt(self, begun: datetime, found: list[tuple[tuple[Any, ...], Due]]) -> Swept | None:
         """Claim an order and send its earliest event; what is claimed goes into `found`, in case it fails."""
+        found.clear()
         connection = self._session.connection(self._orders.store.bind)
         statements = self._timing.statements(connection)
         now = min(begun, self._orders.clock())
@@ -193,13 +203,12 @@ class Sweep:
             return None
         return NotEnabled(orders.chart.name, known, timer.event, (Blocker("timer-stray", said),))
 
-    def _failed(self, key: tuple[Any, ...], due: Due, error: Exception) -> Swept:
-        """Put a timer off, each time for twice as long; raises what the database says when even that fails."""
-        with self._transaction():
-            connection = self._session.connection(self._orders.store.bind)
-            until = self._orders.clock() + min(timedelta(seconds=2 ** min(due.attempts, 12)), LONGEST)
-            statements = self._timing.statements(connection)
-            statements.postpone(connection, key, due, until, code_of(error), str(error))
+    def _postpone(self, key: tuple[Any, ...], due: Due, error: Exception) -> Swept:
+        """Put a timer off, each time for twice as long."""
+        connection = self._session.connection(self._orders.store.bind)
+        until = self._orders.clock() + min(timedelta(seconds=2 ** min(due.attempts, 12)), LONGEST)
+        statements = self._timing.statements(connection)
+        statements.postpone(connection, key, due, until, code_of(error), str(error))
         return swept(key, due, "failed", error=error)
 
 

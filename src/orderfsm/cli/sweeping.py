@@ -1,0 +1,168 @@
+"""Answers about due timers: one sweep, or a sweep that goes on until it is told to stop."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import signal
+import sys
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from orderfsm.errors import MissingGuard
+from orderfsm.printable import printable
+
+from .answer import Answer, Grid, Misused
+from .charts import open_chart
+from .records import engine_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Engine
+
+    from orderfsm.lifecycle import Lifecycle, Swept
+
+__all__ = ["Sweeping", "span", "sweep"]
+
+UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600}
+
+
+@dataclass(frozen=True, slots=True)
+class Sweeping:
+    """What is swept: the orders of a `chart` in the ready-made tables, or those of a service's own `lifecycle`."""
+
+    database: str
+    chart: str | None
+    profile: str
+    lifecycle: str | None
+    actor: str
+    batch: int | None
+
+    def orders(self) -> Lifecycle:
+        """The lifecycle; raises Misused unless exactly one of the two says which."""
+        if (self.chart is None) is (self.lifecycle is None):
+            raise Misused("say either --chart NAME, for the ready-made tables, or --lifecycle MODULE:ATTRIBUTE")
+        return _named(self.lifecycle) if self.lifecycle is not None else _ready_made(self.chart or "", self.profile)
+
+
+def _ready_made(chart: str, profile: str) -> Lifecycle:
+    from orderfsm.lifecycle import Lifecycle
+    from orderfsm.sqlmodel import Order, OrderHistory, SqlStore
+
+    try:
+        return Lifecycle(open_chart(chart, profile), SqlStore(Order, OrderHistory))
+    except MissingGuard as missing:
+        raise Misused(f"{missing}; name the service's own lifecycle: --lifecycle MODULE:ATTRIBUTE") from None
+
+
+def _named(name: str) -> Lifecycle:
+    """The lifecycle that a module of the service has, looked for from the current directory on."""
+    from orderfsm.lifecycle import Lifecycle
+
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        raise Misused(f"--lifecycle: {name} is not MODULE:ATTRIBUTE; write for example shop.orders:lifecycle")
+    sys.path.insert(0, "")
+    try:
+        found: Any = importlib.import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise Misused(f"--lifecycle: {error}") from None
+    if not isinstance(found, Lifecycle):
+        raise Misused(f"--lifecycle: {name} is no Lifecycle but {type(found).__name__}")
+    return found
+
+
+def span(text: str) -> timedelta:
+    """The time that a text such as `500ms`, `1s` or `2m` says."""
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)", text)
+    seconds = float(found[1]) * UNITS[found[2]] if found else 0
+    if not 0 < seconds <= 86_400:
+        raise Misused(f"--every: {text} is not a time of up to a day; write for example 500ms, 1s or 2m")
+    return timedelta(seconds=seconds)
+
+
+def sweep(asked: Sweeping, *, every: str | None, as_json: bool) -> Answer:
+    """Send what is due and say of each timer what became of it; 1 when something was not sent.
+
+    With `every`, on and on until a signal comes, with a line for each; then the answer is only how many there were.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    orders, wait = asked.orders(), span(every) if every is not None else None
+    engine = _safe(asked.database)
+    try:
+        if wait is None:
+            return _answer(orders.sweep(engine, actor=asked.actor, most=asked.batch))
+        return _watch(asked, orders, engine, wait, as_json=as_json)
+    except SQLAlchemyError as error:
+        shown = engine.url.render_as_string(hide_password=True)
+        raise Misused(f"{shown}: {str(error).partition(chr(10))[0]}; does it have the tables?") from None
+    finally:
+        engine.dispose()
+
+
+def _safe(database: str) -> Engine:
+    from orderfsm.sqlmodel import secure
+
+    return secure(engine_of(database))
+
+
+def _answer(swept: tuple[Swept, ...]) -> Answer:
+    told = [each.as_dict() for each in swept]
+    counts = Counter(each.outcome for each in swept)
+    head = ("order", "timer", "due", "outcome", "now", "why")
+    rows = [_row(each) for each in told]
+    blocks = [Grid(head, rows)] if rows else []
+    return Answer({"swept": told, **_counts(counts)}, [*blocks, _sum(counts)], int(counts.total() > counts["sent"]))
+
+
+def _row(told: dict[str, Any]) -> list[str]:
+    timer = f"{told['state'] or '-'}: {told['event']}"
+    why = told["error"]["message"] if told["error"] else ""
+    return [str(told["order"]), timer, str(told["due_at"] or ""), told["outcome"], told["after"] or "", why]
+
+
+def _counts(counts: Counter[str]) -> dict[str, int]:
+    return {outcome: counts[outcome] for outcome in ("sent", "refused", "dropped", "failed")}
+
+
+def _sum(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {outcome}" for outcome, count in _counts(counts).items())
+
+
+# --- on and on
+
+
+def _watch(asked: Sweeping, orders: Lifecycle, engine: Engine, every: timedelta, *, as_json: bool) -> Answer:
+    """Sweep until SIGTERM or SIGINT; the timer at hand is finished."""
+    counts: Counter[str] = Counter()
+    with _told_to_stop() as stop:
+        for each in orders.keep_sweeping(engine, every=every, stop=stop, actor=asked.actor, batch=asked.batch or 100):
+            counts[each.outcome] += 1
+            told = each.as_dict()
+            line = (
+                json.dumps(told, default=str) if as_json else "  ".join(printable(part) for part in _row(told) if part)
+            )
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+    return Answer(_counts(counts), [_sum(counts)])
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[Event]:
+    """An event that SIGTERM and SIGINT set; afterwards both do what they did before."""
+    stop = Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, former in before.items():
+            signal.signal(number, former)
