@@ -14,8 +14,9 @@ from sqlmodel import Session, select
 
 from kept_items import ITEM, ITEMIZED, ORDER, PIECES, Itemized, Piece, Shop, itemized, shop
 from orderfsm import OrderFsmError, replay
-from orderfsm.lifecycle import Lifecycle, lost_race
+from orderfsm.lifecycle import Lifecycle, Parent, lost_race
 from orderfsm.rollup import rollup
+from orderfsm.sqlmodel import Order, OrderHistory, SqlStore
 
 ROUNDS = 40
 
@@ -126,6 +127,39 @@ def test_looking_before_touching_leaves_orders_open(engine: Engine) -> None:
 
     serializable = engine.get_execution_options().get("isolation_level") == "SERIALIZABLE"
     assert left_open(engine, here, finish) == (0 if serializable else ROUNDS)
+
+
+class Untouched(SqlStore):
+    """A store that looks without touching."""
+
+    def touch(self, session: Session, identity: Any) -> bool:
+        return True
+
+
+def test_a_roll_up_that_does_not_touch_leaves_orders_open(engine: Engine) -> None:
+    """The control with this library's own roll-up; SQLite and SERIALIZABLE have nobody look while another writes."""
+    here = shop()
+    orders = Lifecycle(ORDER, Untouched(Order, OrderHistory))
+    items = Lifecycle(ITEM, PIECES.store, parent=Parent(orders))
+
+    def finish(_: Any, key: Any, barrier: threading.Barrier) -> None:
+        def attempt() -> None:
+            with Session(engine) as session:
+                item = session.get_one(Piece, key)
+                if engine.dialect.name == "sqlite":
+                    session.commit()
+                if not met:
+                    met.append(True)
+                    barrier.wait()
+                items.send(session, item, "finish")
+                session.commit()
+
+        met: list[bool] = []
+        again(attempt)
+
+    left = left_open(engine, here, finish)
+    weak = engine.get_execution_options().get("isolation_level") in ("READ COMMITTED", "REPEATABLE READ")
+    assert left > 0 if weak else left == 0
 
 
 def test_many_items_of_one_order_finish_from_many_threads(engine: Engine) -> None:
