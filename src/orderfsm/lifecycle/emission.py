@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from orderfsm.sqlmodel.store import SqlStore
     from orderfsm.table import Table
 
+    from .binding import Decision
+
 __all__ = ["Emission", "emits"]
 
 OWN = ("sequence", "position", "action")
@@ -39,6 +41,10 @@ class Emission:
         self._defaults = defaults_of(self._outbox, {*(local.name for _, _, local in self._keys), *OWN})
         self._store = store
         self._prepared: dict[tuple[str, str], Prepared] = {}
+
+    def concerns(self, decided: Decision) -> bool:
+        """Whether the step has actions."""
+        return decided.step is not None and bool(decided.step.actions)
 
     def recorded(self, session: Session, order: Stateful, entry: Entry, step: Step | None) -> None:
         """Write the step's actions; an entry that no arrow led to has none."""

@@ -13,16 +13,17 @@ from orderfsm.lifecycle.binding import standing
 from orderfsm.lifecycle.request import utc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from orderfsm.history import Entry
     from orderfsm.lifecycle import Lifecycle
+    from orderfsm.lifecycle.binding import Decision
     from orderfsm.lifecycle.request import Request
 
     from .ticket import Ticket
 
-__all__ = ["Group", "Lane", "Position", "Row", "SessionNeeded", "one_after_the_other"]
+__all__ = ["Group", "Lane", "Position", "Row", "SessionNeeded", "carried_out"]
 
 Identity = tuple[Any, ...]
 Position = tuple[str | None, int]
@@ -70,24 +71,31 @@ class Group:
         self._keys: set[tuple[Identity, str]] = set()
         self._rows: list[Row] = []
         self._moves: dict[Identity, tuple[Row, int]] = {}
+        self._torn = False  # whether a ticket has begun to write for itself
 
     def run(self, tickets: Sequence[Ticket]) -> None:
         """Answer every ticket, and write what was decided; a database's error is raised and answers nobody."""
-        self._positions = self._lane.standing(sorted({ticket.identity for ticket in tickets}))
+        self._positions = self._lane.standing(sorted({t.identity for t in tickets if t.work is None}))
         keys = [(ticket.identity, ticket.request.key) for ticket in tickets if ticket.request.key is not None]
         if keys:
             self._keys = self._lane.used(keys)
         now = utc("the clock", self._orders.clock())
         for ticket in tickets:
-            try:
-                ticket.entry = self._decided(ticket, now)
-            except (DBAPIError, SessionNeeded):
-                raise
-            except Exception as error:  # noqa: BLE001 - whatever a guard raises is for the one who asked
-                ticket.error = error
+            self._answer(ticket, now)
         self.flush()
 
-    def _decided(self, ticket: Ticket, now: Any) -> Entry:
+    def _answer(self, ticket: Ticket, now: datetime) -> None:
+        self._torn = False
+        try:
+            ticket.entry = self._worked(ticket.work) if ticket.work else self._decided(ticket, now)
+        except (DBAPIError, SessionNeeded):
+            raise
+        except Exception as error:
+            if self._torn and not isinstance(error, OrderFsmError):  # something may have been written before
+                raise
+            ticket.error = error
+
+    def _decided(self, ticket: Ticket, now: datetime) -> Entry:
         """The entry that a ticket leads to, or that its key has led to before."""
         orders, request, identity = self._orders, ticket.request, ticket.identity
         if request.key is not None and (identity, request.key) in self._keys:
@@ -98,6 +106,8 @@ class Group:
         configuration, revision = standing(self._name, ticket.key, *found, request.expected_revision)
         _stamp(request, now)
         decided = orders._decided(configuration, revision, request, Facts(self._known, ticket))
+        if orders._followed(decided) or (request.claimed and orders.claims is not None):
+            return self._followed(ticket, decided)
         entry = orders._entry(ticket.key, request, decided)
         self._note(Row(identity, entry, request.fingerprint), revision)
         return entry
@@ -118,6 +128,25 @@ class Group:
             self._rows, self._moves = [], {}
 
     # --- what takes a Session
+
+    def _worked(self, work: Callable[[Session], Entry]) -> Entry:
+        if self._session is None:
+            raise SessionNeeded
+        self.flush()
+        self._torn = True
+        self._lane.forget()
+        return work(self._session)
+
+    def _followed(self, ticket: Ticket, decided: Decision) -> Entry:
+        """The entry, written by the lifecycle itself, because something follows it."""
+        orders = self._orders
+        session, order = self._seated(ticket)
+        self._torn = True
+        self._lane.forget()
+        try:
+            return orders._carry_out(session, order, ticket.request, lambda *_: decided)
+        finally:
+            self._positions[ticket.identity] = orders.store.position(session, order)
 
     def _prior(self, ticket: Ticket) -> Entry:
         session, order = self._seated(ticket)
@@ -177,23 +206,11 @@ class Facts(Mapping[str, Any]):
         return len(self._all())
 
 
-def one_after_the_other(orders: Lifecycle, lane: Lane, session: Session, tickets: Iterable[Ticket]) -> None:
-    """Answer tickets with the lifecycle itself, in one transaction: what follows an entry is written along.
-
-    An error that is not ours is raised, and answers nobody: it may have come after something was written.
-    """
-    tickets = list(tickets)
-    lane.standing(sorted({ticket.identity for ticket in tickets if ticket.work is None}))
-    for ticket in tickets:
-        try:
-            ticket.entry = _carried_out(orders, session, ticket)
-        except OrderFsmError as error:
-            ticket.error = error
-
-
-def _carried_out(orders: Lifecycle, session: Session, ticket: Ticket) -> Entry:
+def carried_out(orders: Lifecycle, lane: Lane, session: Session, ticket: Ticket) -> Entry:
+    """The entry for one ticket, by the lifecycle itself, after its order was locked."""
     if ticket.work is not None:
         return ticket.work(session)
+    lane.standing([ticket.identity])
     order = session.get(orders.store.order, ticket.identity)
     if order is None:
         raise NotOpened(f"there is no {orders.store.order.__name__} {ticket.key}; open it first")

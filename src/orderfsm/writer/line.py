@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from orderfsm.errors import InDoubt, OrderFsmError
+from orderfsm.errors import Conflict, InDoubt, OrderFsmError
 from orderfsm.lifecycle import lost_race
 from orderfsm.lifecycle.outcome import pauses, unreachable
 from orderfsm.sqlmodel.driver import direct, wrapped
 from orderfsm.sqlmodel.fate import certain, limited, unknown
 
-from .group import Group, Lane, SessionNeeded, one_after_the_other
+from .group import Group, Lane, SessionNeeded, carried_out
 from .postgresql import PostgresqlLane
 from .sqlite import SqliteLane
 
@@ -61,18 +61,14 @@ class Line:
 
     def _together(self, tickets: Sequence[Ticket]) -> None:
         connection, lane = self._reached()
-        followed = bool(self._orders._followers) or any(ticket.work is not None for ticket in tickets)
-        if not followed and (driver := direct(connection)) is not None:
+        if (driver := direct(connection)) is not None:
             with contextlib.suppress(SessionNeeded), self._by_driver(connection, driver):
                 Group(self._orders, lane, None).run(tickets)
                 return
-            _clear(tickets)
+            for ticket in tickets:
+                ticket.clear()
         with limited(connection, self._seconds), self._by_session(connection) as session:
-            if followed:
-                lane.forget()
-                one_after_the_other(self._orders, lane, session, tickets)
-            else:
-                Group(self._orders, lane, session).run(tickets)
+            Group(self._orders, lane, session).run(tickets)
 
     def _reached(self) -> tuple[Connection, Lane]:
         """The connection, and the lane over it."""
@@ -99,17 +95,20 @@ class Line:
     @contextmanager
     def _by_session(self, connection: Connection) -> Iterator[Session]:
         """A transaction with a Session in it, which commits."""
-        with connection.begin() as transaction:
-            try:
-                with Session(connection, join_transaction_mode="rollback_only", expire_on_commit=False) as session:
-                    yield session
-                    session.flush()
-                    session.expunge_all()
-                with certain(connection):
-                    transaction.commit()
-            except BaseException:
-                self._lane.forget()
-                raise
+        transaction = connection.begin()
+        try:
+            with Session(connection, join_transaction_mode="rollback_only", expire_on_commit=False) as session:
+                yield session
+                session.flush()
+                session.expunge_all()
+            with certain(connection):
+                transaction.commit()
+        except BaseException:
+            self._lane.forget()
+            transaction.rollback()
+            if getattr(connection.connection.driver_connection, "in_transaction", False):
+                connection.connection.rollback()  # SQLite may refuse a COMMIT and stay in the transaction
+            raise
 
     # --- one by one
 
@@ -137,11 +136,10 @@ class Line:
                 connection, lane = self._reached()
                 lane.forget()
                 with limited(connection, self._seconds), self._by_session(connection) as session:
-                    one_after_the_other(self._orders, lane, session, [ticket])
-                if ticket.error is None or not lost_race(ticket.error) or attempt == TRIES:
-                    return
-            except DBAPIError as error:
-                if attempt == TRIES or not (lost_race(error) or error.connection_invalidated):
+                    ticket.entry = carried_out(self._orders, lane, session, ticket)
+                return
+            except (Conflict, DBAPIError) as error:
+                if attempt == TRIES or not (lost_race(error) or getattr(error, "connection_invalidated", False)):
                     raise
             time.sleep(pauses(attempt))
 
@@ -164,8 +162,3 @@ def _doubt(tickets: Sequence[Ticket], doubt: InDoubt) -> None:
         ticket.clear()
         ticket.error = InDoubt(str(doubt), key=ticket.request.key)
         ticket.error.__cause__ = doubt.__cause__
-
-
-def _clear(tickets: Sequence[Ticket]) -> None:
-    for ticket in tickets:
-        ticket.clear()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+from itertools import count
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
+
+from sqlalchemy.orm import make_transient
 
 from orderfsm.lifecycle.request import Request
 from orderfsm.table import OPEN
@@ -159,10 +162,12 @@ class Writer:
         mapper = orders.store.pairing.mapper
         names = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
         blank = {name: getattr(order, name) for name in names}
+        attempts = count()
 
         def work(session: Session) -> Entry:
-            for name, value in blank.items():  # an attempt that was rolled back has left its key
-                if getattr(order, name) != value:
+            if next(attempts):  # the one before was rolled back, and has left its key
+                make_transient(order)
+                for name, value in blank.items():
                     setattr(order, name, value)
             return orders._carry_out(session, order, request, orders._beginning)
 
