@@ -100,6 +100,8 @@ class Webhook:
             with self._connected(end) as connection:
                 connection.request("POST", self._target.path, body, dict(headers))
                 answer = connection.getresponse()
+                if time.monotonic() >= end:  # hung up on in the middle of its headers, which looks like their end
+                    raise TimeoutError
                 return answer.status, answer.getheader("retry-after")
         except (OSError, HTTPException) as error:
             late = time.monotonic() >= end
