@@ -89,6 +89,15 @@ class Fleet:
             fault()
         self.until(begun + acknowledged)
 
+    @contextmanager
+    def halted(self) -> Iterator[None]:
+        """No client does anything during the block."""
+        os.killpg(self._process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(self._process.pid, signal.SIGCONT)
+
     def stop(self) -> None:
         """Let every client finish its call and end; raises when one fails."""
         ended = self.tell("stop")

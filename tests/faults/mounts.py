@@ -66,7 +66,7 @@ def disk(image: Path, megabytes: int) -> None:
 def mounted(image: Path, folder: Path) -> Iterator[Path]:
     """The file system of an image, on a loop device."""
     folder.mkdir(parents=True, exist_ok=True)
-    mountable("-o", "loop", str(image), str(folder))
+    mountable("-o", "loop,commit=600", str(image), str(folder))
     try:
         yield folder
     finally:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import psycopg
 
 __all__ = ["Server", "server"]
@@ -102,6 +103,20 @@ class Server:
         """Stop at once, and start again."""
         self.stop()
         self.start()
+
+    @contextmanager
+    def halted(self) -> Iterator[None]:
+        """None of its processes does anything during the block."""
+        assert self.process is not None
+        parent = psutil.Process(self.process.pid)
+        family = [parent, *parent.children(recursive=True)]
+        for process in family:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in family:
+                process.resume()
 
     def kill_backend(self) -> None:
         """Kill -9 one of the processes that serve clients: the server then drops all of them, and recovers."""
