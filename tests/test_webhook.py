@@ -139,7 +139,7 @@ def test_a_receiver_that_is_busy_says_when(server: Server, status: int, asked: s
 
 
 def test_an_address_of_ours_is_not_connected_to(server: Server) -> None:
-    with pytest.raises(NotDelivered, match="127.0.0.1 is not a public address"):
+    with pytest.raises(NotDelivered, match=r"127\.0\.0\.1 is not a public address"):
         webhook(server, allow=("http",))(MESSAGE)
     assert server.got == []
 

@@ -45,6 +45,20 @@ class Repeats(StrEnum):
     STEP = "step"
 
 
+class Dead(StrEnum):
+    """What a dead letter does to the messages behind it."""
+
+    HOLD = "hold"
+    GO_ON = "pass"
+
+
+class Allow(StrEnum):
+    """What webhooks may be allowed."""
+
+    HTTP = "http"
+    PRIVATE = "private"
+
+
 app = typer.Typer(
     help="Order status vocabularies as state charts: look at them, check them, ask them.",
     epilog="Exit codes: 0 fine, 1 findings or refused, 2 wrong usage.",
@@ -357,6 +371,87 @@ def sweep(
 
         asked = Sweeping(database, chart, profile, lifecycle, actor, batch)
         return run(asked, every=every if watch else None, as_json=json)
+
+    give(answer, as_json=json)
+
+
+@app.command()
+def relay(
+    *,
+    database: Annotated[str, typer.Option("--database", metavar="URL", help="A SQLAlchemy URL.")],
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="Append the messages to a file, a line of JSON each.")
+    ] = None,
+    webhook: Annotated[str | None, typer.Option("--webhook", metavar="URL", help="Post them to a server.")] = None,
+    secret_file: Annotated[
+        Path | None,
+        typer.Option("--secret-file", metavar="FILE", help="What signs webhooks: whsec_ and Base64, one per line."),
+    ] = None,
+    allow: Annotated[
+        list[Allow] | None,
+        typer.Option("--allow", metavar="http|private", help="Webhooks without TLS, or to addresses of a local net."),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option("--source", metavar="URI", help="The events' source; left out: the chart's name.")
+    ] = None,
+    chart: Annotated[str | None, typer.Option("--chart", metavar="NAME", help="Only the orders of this chart.")] = None,
+    lifecycle: Annotated[
+        str | None,
+        typer.Option("--lifecycle", metavar="MODULE:ATTRIBUTE", help="For tables of your own: a Lifecycle of yours."),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on until SIGTERM or SIGINT; a line per message.")] = False,
+    every: Annotated[
+        str, typer.Option("--every", metavar="TIME", help="With --watch: the wait when nothing is due.")
+    ] = "1s",
+    lease: Annotated[
+        str, typer.Option("--lease", metavar="TIME", help="How long an order is this relay's; after a crash it waits.")
+    ] = "60s",
+    attempts: Annotated[int, typer.Option("--attempts", min=1, help="After so many it is a dead letter.")] = 20,
+    dead: Annotated[
+        Dead, typer.Option("--dead", metavar="hold|pass", help="The rest of a dead letter's order: waits, or goes on.")
+    ] = Dead.HOLD,
+    concurrency: Annotated[int, typer.Option("--concurrency", min=1, help="How many orders at a time.")] = 1,
+    json: AsJson = False,
+) -> None:
+    """Deliver what orders have emitted, as CloudEvents.
+
+    At least once, each order's messages in their order. Exits with 1 when one was not taken.
+    """
+
+    def answer() -> Answer:
+        from .outbox import Receiving, Relaying
+        from .outbox import relay as run
+
+        receiving = Receiving(to, webhook, secret_file, source, tuple(allow or ()))
+        asked = Relaying(database, chart, lifecycle, lease, attempts, dead.value, concurrency)
+        return run(asked, receiving, every=every if watch else None, as_json=json)
+
+    give(answer, as_json=json)
+
+
+@app.command()
+def outbox(
+    *,
+    database: Annotated[str, typer.Option("--database", metavar="URL", help="A SQLAlchemy URL.")],
+    lifecycle: Annotated[
+        str | None,
+        typer.Option("--lifecycle", metavar="MODULE:ATTRIBUTE", help="For tables of your own: a Lifecycle of yours."),
+    ] = None,
+    most: Annotated[int, typer.Option("--most", min=0, help="How many of each kind are listed.")] = 100,
+    revive: Annotated[
+        list[str] | None, typer.Option("--revive", metavar="ID", help="Let relays try a dead letter again.")
+    ] = None,
+    dismiss: Annotated[
+        list[str] | None, typer.Option("--dismiss", metavar="ID", help="Let a dead letter be; its order goes on.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """List what waits to be delivered and what is dead."""
+
+    def answer() -> Answer:
+        from .outbox import outbox
+
+        return outbox(database, lifecycle, most=most, revive=tuple(revive or ()), dismiss=tuple(dismiss or ()))
 
     give(answer, as_json=json)
 

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import re
-import signal
 import sys
 from collections import Counter
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -19,18 +14,16 @@ from orderfsm.printable import printable
 
 from .answer import Answer, Grid, Misused
 from .charts import open_chart
-from .records import engine_of
+from .watching import named, span, told_to_stop, writing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from datetime import timedelta
 
     from sqlalchemy import Engine
 
     from orderfsm.lifecycle import Lifecycle, Swept
 
 __all__ = ["Sweeping", "span", "sweep"]
-
-UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +41,7 @@ class Sweeping:
         """The lifecycle; raises Misused unless exactly one of the two says which."""
         if (self.chart is None) is (self.lifecycle is None):
             raise Misused("say either --chart NAME, for the ready-made tables, or --lifecycle MODULE:ATTRIBUTE")
-        return _named(self.lifecycle) if self.lifecycle is not None else _ready_made(self.chart or "", self.profile)
+        return named(self.lifecycle) if self.lifecycle is not None else _ready_made(self.chart or "", self.profile)
 
 
 def _ready_made(chart: str, profile: str) -> Lifecycle:
@@ -61,34 +54,6 @@ def _ready_made(chart: str, profile: str) -> Lifecycle:
         raise Misused(f"{missing}; name the service's own lifecycle: --lifecycle MODULE:ATTRIBUTE") from None
 
 
-def _named(name: str) -> Lifecycle:
-    """The lifecycle that a module of the service has, looked for from the current directory on."""
-    from orderfsm.lifecycle import Lifecycle
-
-    module, colon, attribute = name.partition(":")
-    if not colon:
-        raise Misused(f"--lifecycle: {name} is not MODULE:ATTRIBUTE; write for example shop.orders:lifecycle")
-    sys.path.insert(0, "")
-    try:
-        found: Any = importlib.import_module(module)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise Misused(f"--lifecycle: {error}") from None
-    if not isinstance(found, Lifecycle):
-        raise Misused(f"--lifecycle: {name} is no Lifecycle but {type(found).__name__}")
-    return found
-
-
-def span(text: str) -> timedelta:
-    """The time that a text such as `500ms`, `1s` or `2m` says."""
-    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)", text)
-    seconds = float(found[1]) * UNITS[found[2]] if found else 0
-    if not 0 < seconds <= 86_400:
-        raise Misused(f"--every: {text} is not a time of up to a day; write for example 500ms, 1s or 2m")
-    return timedelta(seconds=seconds)
-
-
 def sweep(asked: Sweeping, *, every: str | None, as_json: bool) -> Answer:
     """Send what is due and say of each timer what became of it; 1 when something was not sent.
 
@@ -97,7 +62,7 @@ def sweep(asked: Sweeping, *, every: str | None, as_json: bool) -> Answer:
     from sqlalchemy.exc import SQLAlchemyError
 
     orders, wait = asked.orders(), span(every) if every is not None else None
-    engine = _safe(asked.database)
+    engine = writing(asked.database)
     try:
         if wait is None:
             return _answer(orders.sweep(engine, actor=asked.actor, most=asked.batch))
@@ -107,12 +72,6 @@ def sweep(asked: Sweeping, *, every: str | None, as_json: bool) -> Answer:
         raise Misused(f"{shown}: {str(error).partition(chr(10))[0]}; does it have the tables?") from None
     finally:
         engine.dispose()
-
-
-def _safe(database: str) -> Engine:
-    from orderfsm.sqlmodel import secure
-
-    return secure(engine_of(database))
 
 
 def _answer(swept: tuple[Swept, ...]) -> Answer:
@@ -144,7 +103,8 @@ def _sum(counts: Counter[str]) -> str:
 def _watch(asked: Sweeping, orders: Lifecycle, engine: Engine, every: timedelta, *, as_json: bool) -> Answer:
     """Sweep until SIGTERM or SIGINT; the timer at hand is finished."""
     counts: Counter[str] = Counter()
-    with _told_to_stop() as stop:
+    stop = Event()
+    with told_to_stop(stop.set):
         for each in orders.keep_sweeping(engine, every=every, stop=stop, actor=asked.actor, batch=asked.batch or 100):
             counts[each.outcome] += 1
             told = each.as_dict()
@@ -154,15 +114,3 @@ def _watch(asked: Sweeping, orders: Lifecycle, engine: Engine, every: timedelta,
             sys.stdout.write(f"{line}\n")
             sys.stdout.flush()
     return Answer(_counts(counts), [_sum(counts)])
-
-
-@contextmanager
-def _told_to_stop() -> Iterator[Event]:
-    """An event that SIGTERM and SIGINT set; afterwards both do what they did before."""
-    stop = Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        for number, former in before.items():
-            signal.signal(number, former)

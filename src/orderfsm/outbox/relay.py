@@ -101,6 +101,11 @@ class _Base:
         """
         self._stop.set()
 
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stop.is_set()
+
     def _round(self) -> Round:
         return Round(self.outbox, self.policy, self.clock, self.random, self._stop.is_set, self._after)
 
