@@ -378,13 +378,13 @@ def test_opening_an_item_that_its_order_cannot_follow_leaves_no_row(session: Ses
 def test_an_item_whose_order_is_gone_is_told_so(engine: Engine) -> None:
     if engine.dialect.name == "postgresql":
         pytest.skip("PostgreSQL's foreign key keeps the order")
-    here = shop()
+    here = shop(ITEMIZED[2])
     with Session(engine) as session:
         order, (item,) = here.new(session, 1)
         session.commit()
         session.connection().execute(text("PRAGMA defer_foreign_keys = ON"))
-        session.connection().execute(text(f"DELETE FROM orders WHERE id = {order.id}"))
-        with pytest.raises(Conflict, match=f"Order {order.id} is gone"):
+        session.connection().execute(text(f"DELETE FROM test_parcel WHERE number = '{order.number}'"))
+        with pytest.raises(Conflict, match=f"Parcel {order.number} is gone"):
             here.items.send(session, item, "begin")
         session.rollback()
 
