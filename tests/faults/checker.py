@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,8 @@ from sqlalchemy import Engine, text
 
 from faults.linearizable import Operation, problems
 from faults.log import Call, calls
-from faults.workload import EDGES
+from faults.workload import EDGES, EMITTING, PATIENCE
+from orderfsm.sqlmodel import UtcDateTime
 
 __all__ = ["Verdict", "check"]
 
@@ -27,6 +29,7 @@ class Row(NamedTuple):
     after: str
     call: str
     key: str | None
+    recorded_at: datetime
 
 
 @dataclass
@@ -40,6 +43,7 @@ class Verdict:
     in_doubt_present: int = 0
     repeated: int = 0
     reads: int = 0
+    fired: int = 0
 
     lost: int = 0
     duplicated: int = 0
@@ -52,6 +56,9 @@ class Verdict:
     misplaced: int = 0
     keys_twice: int = 0
     not_linearizable: int = 0
+    outbox: int = 0
+    timers: int = 0
+    early: int = 0
     example: str = ""
 
     @property
@@ -63,21 +70,17 @@ class Verdict:
 
 WRONG = (
     *("lost", "duplicated", "different", "failed_but_present", "unknown", "gaps", "unchained", "illegal"),
-    *("misplaced", "keys_twice", "not_linearizable"),
+    *("misplaced", "keys_twice", "not_linearizable", "outbox", "timers", "early"),
 )
 
 
 def check(engine: Engine, logs: Iterable[Path]) -> Verdict:
     """The verdict on everything that is in the ready-made tables and in the clients' logs."""
     with engine.connect() as connection:
-        found = connection.execute(
-            text(
-                "SELECT order_id, sequence, event, before, after, caused_by, key FROM order_history "
-                "ORDER BY order_id, sequence"
-            )
-        )
-        rows = [Row(*row) for row in found]
+        rows = [_row(*found) for found in connection.execute(HISTORY)]
         standing = connection.execute(text("SELECT id, configuration, code, revision FROM orders")).all()
+        emitted = Counter(tuple(row) for row in connection.execute(OUTBOX))
+        armed = Counter(tuple(row) for row in connection.execute(TIMERS))
     verdict = Verdict(entries=len(rows))
     told = calls(logs)
     histories: dict[int, list[Row]] = {}
@@ -86,8 +89,25 @@ def check(engine: Engine, logs: Iterable[Path]) -> Verdict:
     for order, *stand in standing:
         _history(verdict, histories.get(order, []), tuple(stand))
     _answers(verdict, told, rows)
+    wanted = Counter((row.order, row.sequence, 1, "notify") for row in rows if row.event in EMITTING)
+    verdict.outbox = (emitted - wanted).total() + (wanted - emitted).total()
+    waiting = Counter((order, "held", "resume", sequence) for order, after, _, sequence in standing if after == "held")
+    verdict.timers = (armed - waiting).total() + (waiting - armed).total()
     _order(verdict, told, histories)
     return verdict
+
+
+HISTORY = text(
+    "SELECT order_id, sequence, event, before, after, caused_by, key, recorded_at FROM order_history "
+    "ORDER BY order_id, sequence"
+).columns(recorded_at=UtcDateTime())
+OUTBOX = text("SELECT order_id, sequence, position, action FROM order_outbox")
+TIMERS = text("SELECT order_id, state, event, sequence FROM order_timers")
+
+
+def _row(order: int, sequence: int, event: str, before: str, after: str, call: str | None, *more: Any) -> Row:
+    """A row; what no client asked for is named by its place."""
+    return Row(order, sequence, event, before, after, call or f"nobody:{order}:{sequence}", *more)
 
 
 # --- the database alone
@@ -99,9 +119,19 @@ def _history(verdict: Verdict, rows: Sequence[Row], standing: tuple[Any, ...]) -
         verdict.gaps += row.sequence != place
         verdict.unchained += row.before != before
         verdict.illegal += (row.before, row.event, row.after) not in EDGES
+        if row.key is not None and row.key.startswith("timer:"):
+            _fired(verdict, row, rows)
         before = row.after
     last = (rows[-1].after, rows[-1].after, rows[-1].sequence) if rows else (None, None, 0)
     verdict.misplaced += standing != last
+
+
+def _fired(verdict: Verdict, row: Row, rows: Sequence[Row]) -> None:
+    """An entry that a timer wrote: right after the one that armed it, and not before its time."""
+    verdict.fired += 1
+    armed = rows[row.sequence - 2]
+    verdict.early += row.recorded_at - armed.recorded_at < PATIENCE
+    verdict.illegal += row.key != f"timer:held:resume:{armed.sequence}"
 
 
 # --- held against what clients were told
@@ -112,15 +142,21 @@ def _answers(verdict: Verdict, told: Mapping[str, Call], rows: Sequence[Row]) ->
     for row in rows:
         present.setdefault(row.call, []).append(row)
     verdict.duplicated = sum(len(found) - 1 for found in present.values())
-    keys = Counter((row.key) for row in rows if row.key is not None)
+    keys = Counter(_whose(row) for row in rows if row.key is not None)
     verdict.keys_twice = sum(count - 1 for count in keys.values())
     for name, found in present.items():
-        verdict.unknown += name not in told and found[0].event != "open"
+        by_timer = (found[0].key or "").startswith("timer:")
+        verdict.unknown += name not in told and found[0].event != "open" and not by_timer
     for call in told.values():
         if call.event is None:
             verdict.reads += 1
         else:
             _answer(verdict, call, present.get(call.name, []))
+
+
+def _whose(row: Row) -> str:
+    """A key, with its order where it is a timer's: those of clients are used for one order each."""
+    return f"{row.order}:{row.key}" if str(row.key).startswith("timer:") else str(row.key)
 
 
 def _answer(verdict: Verdict, call: Call, found: Sequence[Row]) -> None:

@@ -31,8 +31,14 @@ class Fleet:
         self._read: dict[Path, int] = {}
         self._count = 0
         self._drawn = random.Random()
+        self._plans: dict[str, Plan] = {}
         for slot in range(clients):
-            self.tell("start", str(slot), plan.as_dict())
+            self.employ(str(slot), plan)
+
+    def employ(self, slot: str, plan: Plan) -> None:
+        """Start one more process, of the kind that the plan names."""
+        self._plans[slot] = plan
+        self.tell("start", slot, plan.as_dict())
 
     def tell(self, *command: Any) -> Any:
         assert self._process.stdin is not None
@@ -69,12 +75,12 @@ class Fleet:
             time.sleep(0.005)
 
     def kill(self) -> None:
-        """Kill one client, at whatever it is doing, and start its successor."""
-        slot = str(self._drawn.randrange(self.clients))
+        """Kill one of all, at whatever it is doing, and start its successor."""
+        slot = self._drawn.choice(tuple(self._plans))
         ended = self.tell("kill", slot)
-        assert ended == -9, f"a client had ended by itself with {ended}"
+        assert ended == -9, f"{slot} had ended by itself with {ended}"
         self.kills += 1
-        self.tell("start", slot, self.plan.as_dict())
+        self.employ(slot, self._plans[slot])
 
     def under_fire(self, kills: int, acknowledged: int) -> None:
         """Kill so many clients, spread over so many acknowledged transitions."""

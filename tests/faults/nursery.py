@@ -16,7 +16,7 @@ import sys
 import traceback
 from typing import Any
 
-from faults import broken, workload
+from faults import broken, workers, workload
 from faults.workload import Client, Plan
 
 __all__ = ["main"]
@@ -56,8 +56,12 @@ def _fork(slot: str, plan: dict[str, Any]) -> int:
 def _live(slot: str, plan: Plan) -> None:
     stopped: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, frame: stopped.append(number))
-    kind: Any = getattr(workload, plan.sender, None) or getattr(broken, plan.sender)
-    Client(slot, plan, kind(plan), lambda: bool(stopped)).run()
+    kinds = (workload, workers, broken)
+    kind: Any = next(getattr(module, plan.sender) for module in kinds if hasattr(module, plan.sender))
+    if issubclass(kind, workers.Worker):
+        kind(slot, plan, lambda: bool(stopped)).run()
+    else:
+        Client(slot, plan, kind(plan), lambda: bool(stopped)).run()
 
 
 def _end(child: int, by: int) -> int:

@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,6 +27,7 @@ __all__ = [
     "CHART",
     "EDGES",
     "EMITTING",
+    "PATIENCE",
     "Client",
     "Contender",
     "Library",
@@ -45,7 +47,7 @@ initial: received
 states:
   received: {category: open}
   working: {category: open}
-  held: {category: suspended}
+  held: {category: suspended, after: {PT0.1S: resume}}
   packed: {category: waiting}
 actions:
   notify: Tell the customer.
@@ -69,6 +71,9 @@ EDGES = {
 """The same arrows, written out a second time for the checker."""
 
 EMITTING = {"pack", "reopen"}
+PATIENCE = timedelta(seconds=0.1)
+"""How long an order is held before a sweep resumes it."""
+
 EVENTS = tuple(sorted(event for _, event, _ in EDGES - {("[*]", "open", "received")}))
 LEGAL = {state: [e for before, e, _ in sorted(EDGES) if before == state] for state, _, _ in EDGES}
 
