@@ -31,6 +31,8 @@ OrderFsmError
 ├── NotDelivered          the receiver's: it did not take a message, which is sent again later
 │   └── Undeliverable         it never will: the message is a dead letter
 ├── BadSignature          the sender's: a webhook that is not signed, or not as agreed
+├── RefusedByDatabase     the operator's: the database enforces histories and refused an entry
+├── UnsoundHistory        the operator's: stored histories that enforcement would have refused; carries the findings
 ├── LogError              the operator's: an event log that cannot be read
 ├── LedgerBroken          the operator's: a file of seals that is not as it was written
 └── NoCounterpart         the crosswalk knows no counterpart
@@ -77,12 +79,14 @@ __all__ = [
     "PayloadInvalid",
     "ReasonNeeded",
     "Refused",
+    "RefusedByDatabase",
     "StoredStateUnknown",
     "Undeliverable",
     "UnknownChart",
     "UnknownEvent",
     "UnsafeSettings",
     "UnsoundChart",
+    "UnsoundHistory",
     "UnsupportedFeature",
 ]
 
@@ -427,6 +431,24 @@ class BadSignature(OrderFsmError):
     """A webhook that is not signed with a secret that we know, or too long ago."""
 
     code = "bad-signature"
+
+
+class RefusedByDatabase(OrderFsmError):
+    """The database enforces histories, and refused what the library wrote; the message is the database's."""
+
+    code = "refused-by-database"
+
+
+class UnsoundHistory(OrderFsmError):
+    """Stored histories that enforcement would have refused; `findings` says which and why."""
+
+    code = "unsound-history"
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        self.findings = findings
+        shown = "; ".join(f"{finding.path}: {finding.message}" for finding in findings[:3])
+        more = f"; and {len(findings) - 3} more" if len(findings) > 3 else ""
+        super().__init__(f"the stored histories are not sound: {shown}{more}")
 
 
 class LogError(OrderFsmError):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .sqlmodel.bases import HistoryEntry, Stateful
 
-__all__ = ["ENTRY", "Pairing", "defaults_of", "keys_of", "pairing"]
+__all__ = ["AFTERWARDS", "ENTRY", "Pairing", "defaults_of", "keys_of", "pairing"]
 
 ENTRY = (
     *("sequence", "event", "before", "after", "code", "category", "actor_role", "actor_id", "actor_label", "origin"),
@@ -25,6 +25,16 @@ ENTRY = (
     *("chart", "chart_version", "chart_profile", "chart_hash", "key", "fingerprint", "caused_by", "corrects"),
 )
 """The columns of a history that are ours; the order's key comes on top."""
+
+AFTERWARDS = {
+    "configuration": "after",
+    "code": "code",
+    "category": "category",
+    "revision": "sequence",
+    "chart": "chart",
+    "chart_version": "chart_version",
+}
+"""The order's columns, and the columns of its last entry that they repeat."""
 
 
 @dataclass(frozen=True, slots=True)

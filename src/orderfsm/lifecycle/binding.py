@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from orderfsm.call import Call
 from orderfsm.chart import START
+from orderfsm.enforcement import Registrar, hash_of
 from orderfsm.errors import ChartError, Conflict, KeyReused, MissingGuard, NotOpened, OrderFsmError
 from orderfsm.history import ADOPTED, Entry
 from orderfsm.step import start, step, unknown_configuration
@@ -99,6 +100,8 @@ class Binding:
         self.clock = clock
         self.claims = claims
         self.table: Table = compile(chart)
+        self.chart_hash = hash_of(self.table)
+        self.registrar = Registrar(self.table, store.pairing.history.schema)
         _verify_guards(chart, self.guards)
         self.held = hold_states(self.table, holding)
         self.book = HoldBook(store) if store.holds is not None else None
@@ -248,7 +251,7 @@ class Binding:
         if not decided.revision:
             self.store.admit(session, order)
         entry = self._entry(self.store.key(order), request, decided)
-        if not self.store.record(session, order, entry, request.fingerprint):
+        if not self.store.record(session, order, entry, request.fingerprint, self.registrar):
             return self._overtaken(session, order, request, decided.revision)
         for follower in self._followers:
             follower.recorded(session, order, entry, decided.step)
@@ -277,7 +280,7 @@ class Binding:
             chart=chart.name,
             chart_version=chart.version,
             chart_profile=chart.profile,
-            chart_hash=chart.hash,
+            chart_hash=self.chart_hash,
         )
 
     def _prior(self, session: Session, order: Stateful, request: Request) -> Entry | None:

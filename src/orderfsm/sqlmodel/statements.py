@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import JSON, and_, bindparam, exists, insert, literal_column, select, update
 
-from orderfsm.pairing import ENTRY
+from orderfsm.pairing import AFTERWARDS, ENTRY
 
 from .driver import direct, wrapped
 
@@ -22,16 +22,6 @@ if TYPE_CHECKING:
     from orderfsm.pairing import Pairing
 
 __all__ = ["AFTERWARDS", "Reading", "Statements"]
-
-AFTERWARDS = {
-    "configuration": "after",
-    "code": "code",
-    "category": "category",
-    "revision": "sequence",
-    "chart": "chart",
-    "chart_version": "chart_version",
-}
-"""The order's columns, and the columns of its last entry that they repeat."""
 
 
 class Reading:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
+from orderfsm.enforcement import refused
 from orderfsm.errors import Conflict
 from orderfsm.history import Actor, Entry, Link, Reason
 from orderfsm.pairing import pairing
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Executable, Row
     from sqlalchemy.orm import InstanceState, Session
     from sqlmodel import SQLModel
+
+    from orderfsm.enforcement import Registrar
 
     from .bases import HistoryEntry, Stateful
 
@@ -175,15 +179,29 @@ class SqlStore:
         connection = session.connection(self.bind)
         return self._for(connection).touch.run(connection, identity).rowcount == 1
 
-    def record(self, session: Session, order: Stateful, entry: Entry, fingerprint: str | None = None) -> bool:
+    def record(
+        self,
+        session: Session,
+        order: Stateful,
+        entry: Entry,
+        fingerprint: str | None = None,
+        registrar: Registrar | None = None,
+    ) -> bool:
         """Write an entry and move the order to where it ends; False, and nothing is written, when somebody moved first.
 
         The order must still have the revision before the entry's, and no entry of it may have the entry's key.
+        Raises RefusedByDatabase when the database enforces histories and does not take the entry.
         """
         state: InstanceState[Any] = instance_state(order)
         connection = session.connection(self.bind)
+        if registrar is not None and connection.engine not in registrar.sure:
+            registrar(connection)
         values = values_of(state.key[1], entry, fingerprint)  # type: ignore[index]
-        if not self._for(connection).record(connection, values, keyed=entry.key is not None):
+        try:
+            written = self._for(connection).record(connection, values, keyed=entry.key is not None)
+        except IntegrityError as error:
+            raise refused(error) from error
+        if not written:
             return False
         self._remember(session, order, state, entry)
         return True

@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 from sqlalchemy import JSON, Engine, String
 from sqlmodel import Field, SQLModel
 
+from orderfsm import enforcement
+
 from .bases import HistoryEntry, Stateful
 from .holds import HoldRow
 from .outbox import OutboxRow
@@ -66,6 +68,15 @@ OrderHistory.__companions__["timers"] = OrderTimer
 OrderHistory.__companions__["holds"] = OrderHold
 
 
+enforcement.attach(Order, OrderHistory)
+
+
 def create_all(engine: Engine) -> None:
-    """Create the ready-made tables where they are missing. A service with migrations makes them there instead."""
-    SQLModel.metadata.create_all(engine, tables=[model.__table__ for model in READY_MADE])
+    """Create the ready-made tables where they are missing, and let the database enforce their histories.
+
+    A service with migrations makes them there instead. `enforcement.remove` takes the enforcement back.
+    """
+    with engine.begin() as connection:
+        SQLModel.metadata.create_all(connection, tables=[model.__table__ for model in READY_MADE])
+        if connection.dialect.name in ("sqlite", "postgresql"):
+            enforcement.install(connection, Order, OrderHistory)

@@ -1,0 +1,162 @@
+"""The database refuses what the chart does not allow: triggers over a history and its orders, fed by a chart's edges.
+
+With it, not even raw SQL stores an illegal history: an entry has to start where the last one ended and to be a step of
+the chart that it names, with a reason that the step allows; entries are only added; an order moves when an entry is
+inserted, and not otherwise. What the database cannot know stays with the library: guards, and who is asking.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import DDL, event, text
+from sqlalchemy.dialects import registry
+
+from orderfsm.errors import RefusedByDatabase, UnsoundHistory
+from orderfsm.pairing import pairing
+from orderfsm.table import compile
+
+from . import postgresql, sqlite, verification
+from .edges import CHARTS, EDGES, hash_of, tables
+from .names import Names, names_of
+from .registration import Registrar, registered
+from .registration import register as _register
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection, Dialect
+    from sqlalchemy.exc import IntegrityError
+
+    from orderfsm.chart import Chart
+    from orderfsm.finding import Finding
+    from orderfsm.sqlmodel.bases import HistoryEntry, Stateful
+
+__all__ = [
+    "CHARTS",
+    "EDGES",
+    "Registrar",
+    "attach",
+    "ddl",
+    "enforced",
+    "hash_of",
+    "install",
+    "refused",
+    "register",
+    "registered",
+    "remove",
+    "suspended",
+    "verify",
+]
+
+_FAMILIES: dict[str, Any] = {"sqlite": sqlite, "postgresql": postgresql}
+
+
+def attach(order: type[Stateful], history: type[HistoryEntry]) -> None:
+    """Enforce wherever the tables of these classes are created: by `metadata.create_all`, on SQLite and PostgreSQL.
+
+    The tables of charts and edges join the metadata of the history. Raises ChartError when the classes do not fit.
+    """
+    paired = pairing(order, history)
+    charts, edges = tables(paired.history.metadata, paired.history.schema)
+    for table in (charts, edges):
+        paired.history.add_is_dependent_on(table)
+
+    def created(_: Any, connection: Connection, **__: Any) -> None:
+        if connection.dialect.name in _FAMILIES:
+            _run(connection, _FAMILIES[connection.dialect.name].create(names_of(paired, connection.dialect)))
+
+    def dropped(_: Any, connection: Connection, **__: Any) -> None:
+        if connection.dialect.name == "postgresql":
+            _run(connection, postgresql.drop_functions(names_of(paired, connection.dialect)))
+
+    event.listen(paired.history, "after_create", created)
+    event.listen(paired.orders, "after_drop", dropped)
+
+
+def install(connection: Connection, order: type[Stateful], history: type[HistoryEntry]) -> None:
+    """Enforce on tables that exist; safe to repeat. Nothing is committed.
+
+    What lies in them already is not looked at: `verify` does that.
+    """
+    _run(connection, _family(connection.dialect).create(_names(connection, order, history)))
+
+
+def remove(connection: Connection, order: type[Stateful], history: type[HistoryEntry]) -> None:
+    """Enforce no longer. The tables of charts and edges stay. Nothing is committed."""
+    _run(connection, _family(connection.dialect).drop(_names(connection, order, history)))
+
+
+def ddl(order: type[Stateful], history: type[HistoryEntry], dialect: str) -> tuple[str, ...]:
+    """The statements of `install` for `sqlite` or `postgresql`, for migrations that are written by hand."""
+    made: Any = registry.load(dialect)() if dialect in _FAMILIES else None
+    return tuple(_family(made or dialect).create(names_of(pairing(order, history), made)))
+
+
+def register(connection: Connection, chart: Chart, *, schema: str | None = None) -> bool:
+    """Make a chart known to the database; whether it was not known before. Nothing is committed.
+
+    A Lifecycle does this by itself with its first entry; a migration may do it before, where services may not.
+    """
+    return _register(connection, compile(chart), schema=schema)
+
+
+def enforced(connection: Connection, order: type[Stateful], history: type[HistoryEntry]) -> tuple[str, ...]:
+    """The triggers of ours that a database lacks on two tables; () when all are there."""
+    names = _names(connection, order, history)
+    wanted = [names.own(what) for what in _family(connection.dialect).WHATS]
+    if connection.dialect.name == "sqlite":
+        there = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+    else:
+        there = "SELECT tgname FROM pg_trigger WHERE tgenabled <> 'D'"
+    found = set(connection.execute(text(there)).scalars())
+    return tuple(name for name in wanted if name not in found)
+
+
+def verify(
+    connection: Connection, order: type[Stateful], history: type[HistoryEntry], *, most: int = 100
+) -> tuple[Finding, ...]:
+    """What in the tables could not have been written under enforcement, at most so many findings; () when all could.
+
+    The charts of the entries have to be registered.
+    """
+    return verification.verify(connection, _names(connection, order, history), most)
+
+
+@contextmanager
+def suspended(connection: Connection, order: type[Stateful], history: type[HistoryEntry]) -> Iterator[None]:
+    """Enforce nothing inside of the block, for an import, then verify everything and enforce again.
+
+    All in the caller's transaction. Raises UnsoundHistory with the findings when something could not have been written:
+    roll back. On PostgreSQL the tables are locked until the transaction ends.
+    """
+    remove(connection, order, history)
+    yield
+    found = verify(connection, order, history)
+    if found:
+        raise UnsoundHistory(found)
+    install(connection, order, history)
+
+
+def refused(error: IntegrityError) -> Exception:
+    """The error itself, or what it means when it comes from enforcement."""
+    said = str(error.orig).partition("\n")[0].rpartition("orderfsm: ")
+    return RefusedByDatabase(f"the database refused the entry: {said[2]}") if said[1] else error
+
+
+def _run(connection: Connection, statements: Iterator[str]) -> None:
+    for statement in statements:
+        connection.execute(DDL(statement.replace("%", "%%")))  # type: ignore[no-untyped-call]
+
+
+def _names(connection: Connection, order: type[Stateful], history: type[HistoryEntry]) -> Names:
+    return names_of(pairing(order, history), connection.dialect)
+
+
+def _family(dialect: Dialect | str) -> Any:
+    name = dialect if isinstance(dialect, str) else dialect.name
+    try:
+        return _FAMILIES[name]
+    except KeyError:
+        raise ValueError(f"histories are enforced on sqlite and postgresql, not on {name}") from None
