@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, ForeignKeyConstraint, create_engine, event, text
+from sqlalchemy import Connection, Engine, ForeignKeyConstraint, create_engine, event, text
 from sqlmodel import Field, SQLModel
 
-from orderfsm import Chart
+from orderfsm import Chart, enforcement
 from orderfsm.chart import START, Category, Event, Guard, Kind, ReasonRule, State, Transition
 from orderfsm.chart import Field as PayloadField
 from orderfsm.expression import parse
@@ -267,6 +267,17 @@ def database(kind: str, postgres_url: str, folder: Any) -> Iterator[Engine]:
     with server.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     server.dispose()
+
+
+@contextmanager
+def unguarded(connection: Connection, kind: Kept) -> Iterator[None]:
+    """Tables of a kind that the database does not guard, for as long as the block lasts."""
+    guarded = not enforcement.enforced(connection, kind.order, kind.history)
+    if guarded:
+        enforcement.remove(connection, kind.order, kind.history)
+    yield
+    if guarded:
+        enforcement.install(connection, kind.order, kind.history)
 
 
 class Clock:

@@ -818,7 +818,10 @@ def test_the_page_tells_of_every_finding_and_of_no_other() -> None:
 def test_every_finding_in_the_code_has_a_diagnosis() -> None:
     source = ROOT / "src" / "orderfsm"
     said = set()
-    for path in (*(p for folder in ("checks", "rollup", "audit") for p in source.glob(f"{folder}/*.py")), source / "history.py"):
+    for path in (
+        *(p for folder in ("checks", "rollup", "audit") for p in source.glob(f"{folder}/*.py")),
+        source / "history.py",
+    ):
         text = path.read_text(encoding="utf-8")
         said |= set(re.findall(r'(?:finding\(|Finding\(|diagnose\(\s*(?:self\.)?chart,)\s*"([a-z-]+)"', text))
         said |= {f"unknown-{kind}" for kind in re.findall(r'Use\("(\w+)"', text)}

@@ -75,6 +75,8 @@ class Line:
         if self._connection is None or self._connection.invalidated or self._connection.closed:
             self.close()
             self._connection = connection = self._engine.connect()
+            with connection.begin():
+                self._orders.registrar(connection)
             lane = PostgresqlLane if connection.dialect.name == "postgresql" else SqliteLane
             self._lane = lane(self._orders.store.pairing, connection)
         return self._connection, self._lane
