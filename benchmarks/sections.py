@@ -13,6 +13,7 @@ SECTIONS = {
     "full": "benchmarks.sending:full",
     "workflows": "benchmarks.sending:workflows",
     "postgresql": "benchmarks.postgresql:figures",
+    "writer": "benchmarks.writer:figures",
     "reading": "benchmarks.reading:figures",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import DBAPIError
@@ -9,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-__all__ = ["direct", "wrapped"]
+__all__ = ["direct", "piped", "wrapped"]
 
 
 def direct(connection: Connection) -> Any:
@@ -28,7 +29,31 @@ def direct(connection: Connection) -> Any:
     return connection.connection.dbapi_connection
 
 
-def wrapped(connection: Connection, text: str, parameters: Any, error: Exception) -> BaseException:
+def piped(connection: Connection) -> Any:
+    """The psycopg connection below, when it has a pipeline and nobody listens to or logs what SQLAlchemy sends.
+
+    In a pipeline answers are waited for once, after several statements.
+    """
+    driver = connection.connection.driver_connection
+    if connection.dialect.driver != "psycopg" or not hasattr(driver, "pipeline") or connection._echo:
+        return None
+    if connection.dialect.dispatch.do_execute or "schema_translate_map" in connection.get_execution_options():
+        return None
+    watched = connection.dispatch if connection._has_events else connection.engine.dispatch
+    if watched.before_cursor_execute or watched.after_cursor_execute or watched.commit:
+        return None
+    return driver if _new_enough() else None
+
+
+@cache
+def _new_enough() -> bool:
+    """Whether libpq has pipelines: since version 14."""
+    from psycopg import Pipeline
+
+    return Pipeline.is_supported()
+
+
+def wrapped(connection: Connection, text: str | None, parameters: Any, error: Exception) -> BaseException:
     """The driver's error as SQLAlchemy raises it."""
     dialect, hidden = connection.dialect, connection.engine.hide_parameters
     base: Any = dialect.loaded_dbapi.Error

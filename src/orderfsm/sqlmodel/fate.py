@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -128,22 +129,71 @@ def limited(connection: Connection, seconds: float) -> Iterator[None]:
 class Limit:
     """The same with a beginning and an end that are not in one place."""
 
-    def __init__(self) -> None:
-        self._timer: threading.Timer | None = None
-
     def begin(self, connection: Connection, seconds: float) -> None:
         """From now on; a second time is the first one."""
         driver: Any = connection.connection.driver_connection
-        if self._timer is None and hasattr(driver, "fileno"):
-            self._timer = threading.Timer(max(0.0, seconds), hang_up, (driver,))
-            self._timer.daemon = True
-            self._timer.start()
+        if hasattr(driver, "fileno"):
+            _WATCH.add(self, driver, time.monotonic() + seconds)
 
     def end(self) -> None:
         """Whatever takes long from now on may."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        _WATCH.remove(self)
+
+
+class Watch:
+    """One thread for all limits, which looks around while there are any; a thread for each would cost more than a send.
+
+    It may come a tenth of a second late.
+    """
+
+    def __init__(self) -> None:
+        self._limits: dict[Limit, tuple[Any, float]] = {}
+        self._lock = threading.Lock()
+        self._wanted = threading.Event()
+        self._process = 0
+
+    def add(self, limit: Limit, driver: Any, end: float) -> None:
+        """Hang up on a driver's connection when it is that late."""
+        if self._process != os.getpid():
+            self._start()
+        self._limits.setdefault(limit, (driver, end))
+        if not self._wanted.is_set():
+            self._wanted.set()
+
+    def remove(self, limit: Limit) -> None:
+        """Hang up no more; once this returns the connection is safe."""
+        if limit in self._limits:
+            with self._lock:
+                self._limits.pop(limit, None)
+
+    def _start(self) -> None:
+        """Begin anew: a process that was forked has inherited neither the thread nor whoever held the lock.
+
+        The limits are its parent's, and so are their connections.
+        """
+        self._process, self._limits = os.getpid(), {}
+        self._lock, self._wanted = threading.Lock(), threading.Event()
+        threading.Thread(target=self._look, name="orderfsm-limits", daemon=True).start()
+
+    def _look(self) -> None:
+        while True:
+            self._wanted.wait()
+            time.sleep(PATIENCE)
+            with self._lock:
+                now = time.monotonic()
+                late = [limit for limit, (_, end) in tuple(self._limits.items()) if end <= now]
+                for limit in late:
+                    hang_up(self._limits.pop(limit)[0])
+                if not self._limits:
+                    self._wanted.clear()
+            if self._limits:  # one that came while it was being cleared
+                self._wanted.set()
+
+
+PATIENCE = 0.05
+"""How many seconds pass between two looks."""
+
+_WATCH = Watch()
 
 
 def hang_up(driver: Any) -> None:

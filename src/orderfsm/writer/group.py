@@ -61,6 +61,14 @@ class Lane:
         """Append entries, and move each order by its last one from the revision that it has."""
         raise NotImplementedError
 
+    def finish(
+        self, rows: Sequence[Row], moves: Mapping[Identity, tuple[Row, int]], commit: Callable[[], None]
+    ) -> None:
+        """Write what is left to write, and commit; an error without a statement is one of the commit."""
+        if rows:
+            self.write(rows, moves)
+        commit()
+
 
 class Group:
     """The decisions of one transaction. What was decided is in memory until `flush` writes it."""
@@ -74,7 +82,7 @@ class Group:
         self._torn = False  # whether a ticket has begun to write for itself
 
     def run(self, tickets: Sequence[Ticket]) -> None:
-        """Answer every ticket, and write what was decided; a database's error is raised and answers nobody."""
+        """Answer every ticket; `finish` writes what was decided. A database's error is raised, and answers nobody."""
         self._positions = self._lane.standing(sorted({t.identity for t in tickets if t.work is None}))
         keys = [(ticket.identity, ticket.request.key) for ticket in tickets if ticket.request.key is not None]
         if keys:
@@ -82,7 +90,10 @@ class Group:
         now = utc("the clock", self._orders.clock())
         for ticket in tickets:
             self._answer(ticket, now)
-        self.flush()
+
+    def finish(self, commit: Callable[[], None]) -> None:
+        """Write what is not yet written, and commit."""
+        self._lane.finish(self._rows, self._moves, commit)
 
     def _answer(self, ticket: Ticket, now: datetime) -> None:
         self._torn = False

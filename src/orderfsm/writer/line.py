@@ -21,7 +21,7 @@ from .postgresql import PostgresqlLane
 from .sqlite import SqliteLane
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy import Connection, Engine
 
@@ -62,13 +62,17 @@ class Line:
     def _together(self, tickets: Sequence[Ticket]) -> None:
         connection, lane = self._reached()
         if (driver := direct(connection)) is not None:
-            with contextlib.suppress(SessionNeeded), self._by_driver(connection, driver):
-                Group(self._orders, lane, None).run(tickets)
+            with contextlib.suppress(SessionNeeded):
+                self._by_driver(connection, driver, lane, tickets)
                 return
             for ticket in tickets:
                 ticket.clear()
-        with limited(connection, self._seconds), self._by_session(connection) as session:
-            Group(self._orders, lane, session).run(tickets)
+        with limited(connection, self._seconds), self._by_session(connection) as (session, commit):
+            group = Group(self._orders, lane, session)
+            group.run(tickets)
+            session.flush()
+            with certain(connection):
+                group.finish(commit)
 
     def _reached(self) -> tuple[Connection, Lane]:
         """The connection, and the lane over it."""
@@ -81,30 +85,27 @@ class Line:
             self._lane = lane(self._orders.store.pairing, connection)
         return self._connection, self._lane
 
-    @contextmanager
-    def _by_driver(self, connection: Connection, driver: Any) -> Iterator[None]:
+    def _by_driver(self, connection: Connection, driver: Any, lane: Lane, tickets: Sequence[Ticket]) -> None:
         """A transaction that the driver alone knows of: sqlite3, while nobody listens. Half the time of the other."""
-        _execute(connection, driver, "BEGIN IMMEDIATE")
         try:
-            yield
-            _execute(connection, driver, "COMMIT")
+            _execute(connection, driver, "BEGIN IMMEDIATE")
+            group = Group(self._orders, lane, None)
+            group.run(tickets)
+            group.finish(lambda: _execute(connection, driver, "COMMIT"))
         except BaseException:
-            self._lane.forget()
+            lane.forget()
             if driver.in_transaction:
                 driver.execute("ROLLBACK")
             raise
 
     @contextmanager
-    def _by_session(self, connection: Connection) -> Iterator[Session]:
-        """A transaction with a Session in it, which commits."""
+    def _by_session(self, connection: Connection) -> Iterator[tuple[Session, Callable[[], None]]]:
+        """A transaction with a Session in it, and what commits it."""
         transaction = connection.begin()
         try:
             with Session(connection, join_transaction_mode="rollback_only", expire_on_commit=False) as session:
-                yield session
-                session.flush()
+                yield session, transaction.commit
                 session.expunge_all()
-            with certain(connection):
-                transaction.commit()
         except BaseException:
             self._lane.forget()
             transaction.rollback()
@@ -137,8 +138,11 @@ class Line:
             try:
                 connection, lane = self._reached()
                 lane.forget()
-                with limited(connection, self._seconds), self._by_session(connection) as session:
+                with limited(connection, self._seconds), self._by_session(connection) as (session, commit):
                     ticket.entry = carried_out(self._orders, lane, session, ticket)
+                    session.flush()
+                    with certain(connection):
+                        commit()
                 return
             except (Conflict, DBAPIError) as error:
                 if attempt == TRIES or not (lost_race(error) or getattr(error, "connection_invalidated", False)):

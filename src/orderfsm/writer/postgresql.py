@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import JSON, Integer, String, Text, and_, bindparam, cast, column, func, insert, select, update
 
 from orderfsm.pairing import ENTRY
+from orderfsm.sqlmodel.driver import piped, wrapped
 from orderfsm.sqlmodel.statements import AFTERWARDS, Prepared
 
 from .group import Lane
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -39,6 +40,7 @@ class PostgresqlLane(Lane):
     def __init__(self, pairing: Pairing, connection: Connection) -> None:
         self._connection = connection
         self._statements = Statements(pairing, connection)
+        self._errors: Any = connection.dialect.loaded_dbapi.Error
 
     def forget(self) -> None:
         """Nothing is remembered."""
@@ -56,17 +58,55 @@ class PostgresqlLane(Lane):
         return {keys[place] for (place,) in self._run(self._statements.used, asked)}
 
     def _run(self, statement: Prepared, rows: list[dict[str, Any]]) -> Sequence[Any]:
-        return statement.run(self._connection, (_document(rows),)).fetchall()
+        values = (_document(rows),)
+        driver = piped(self._connection)
+        if driver is None:
+            return statement.run(self._connection, values).fetchall()
+        try:
+            with driver.pipeline():  # BEGIN, if it is needed, goes along
+                return driver.execute(statement.text, statement.parameters(values)).fetchall()  # type: ignore[no-any-return]
+        except self._errors as error:
+            raise lost(self._connection, statement.text, error) from error
 
     def write(self, rows: Sequence[Row], moves: Mapping[Identity, tuple[Row, int]]) -> None:
         """Append the entries, then move the orders, unless constraints have moved them."""
-        statements = self._statements
-        entry = rows[0].entry
+        for statement, values in self._writing(rows, moves):
+            statement.run(self._connection, values)
+
+    def finish(
+        self, rows: Sequence[Row], moves: Mapping[Identity, tuple[Row, int]], commit: Callable[[], None]
+    ) -> None:
+        """The same, and COMMIT, all at once."""
+        driver = piped(self._connection)
+        if driver is None or not rows:
+            super().finish(rows, moves, commit)
+            return
+        try:
+            with driver.pipeline():
+                for statement, values in self._writing(rows, moves):
+                    driver.execute(statement.text, statement.parameters(values))
+                driver.commit()
+        except self._errors as error:
+            raise lost(self._connection, None, error) from error
+        commit()  # for SQLAlchemy; there is nothing left to send
+
+    def _writing(
+        self, rows: Sequence[Row], moves: Mapping[Identity, tuple[Row, int]]
+    ) -> Iterator[tuple[Prepared, Sequence[Any]]]:
+        statements, entry = self._statements, rows[0].entry
         chart = (entry.chart, entry.chart_version, entry.chart_profile, entry.chart_hash)
-        appended = [statements.appended(row) for row in rows]
+        yield statements.append, (_document([statements.appended(row) for row in rows]), *chart)
         moved = [statements.moved(row, revision) for row, revision in moves.values()]
-        statements.append.run(self._connection, (_document(appended), *chart))
-        statements.move.run(self._connection, (_document(moved), *chart))
+        yield statements.move, (_document(moved), *chart)
+
+
+def lost(connection: Connection, statement: str | None, error: Exception) -> BaseException:
+    """The driver's error as SQLAlchemy raises it; a connection that is lost is not used again."""
+    found = wrapped(connection, statement, None, error)
+    if connection.connection.driver_connection.closed:  # type: ignore[union-attr]
+        connection.invalidate(error)
+        found.connection_invalidated = True  # type: ignore[attr-defined]
+    return found
 
 
 class Statements:
