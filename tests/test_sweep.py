@@ -342,10 +342,8 @@ def test_a_broken_statement_in_the_facts_poisons_one_order_only(engine: Engine, 
 
 
 def test_a_state_that_the_chart_lacks_is_a_failure_and_not_a_verdict(engine: Engine, ready: Kept, clock: Still) -> None:
-    orders = lifecycle(ready, WHEN_REFERRED, clock=clock)
-    key = opened(engine, orders, ready)
-    with engine.begin() as connection:
-        connection.execute(text(f"UPDATE orders SET configuration = 'lost' WHERE id = {key}"))
+    key = opened(engine, lifecycle(ready, WHEN_REFERRED, clock=clock), ready)
+    orders = lifecycle(ready, LEASE, clock=clock)
     clock.forward(days=1)
     (swept,) = orders.sweep(engine)
     assert (swept.outcome, timers(engine, orders, key)[0].verdict) == ("failed", "stored-state-unknown")
@@ -354,8 +352,9 @@ def test_a_state_that_the_chart_lacks_is_a_failure_and_not_a_verdict(engine: Eng
 def test_a_timer_whose_state_was_left_behind_its_back_is_dropped(engine: Engine, ready: Kept, clock: Still) -> None:
     orders = lifecycle(ready, WHEN_REFERRED, clock=clock)
     key = opened(engine, orders, ready)
-    with engine.begin() as connection:
-        connection.execute(text(f"UPDATE orders SET configuration = 'off' WHERE id = {key}"))
+    store = SqlStore(Order, OrderHistory)
+    store.timers = None
+    sent(engine, Lifecycle(WHEN_REFERRED, store, clock=clock), key, "stop")
     clock.forward(days=1)
     (swept,) = orders.sweep(engine)
     assert (swept.outcome, str(swept.error)) == ("dropped", "set was left without its timer ring being told")

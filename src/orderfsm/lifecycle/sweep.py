@@ -7,6 +7,8 @@ sweep sends it.
 from __future__ import annotations
 
 import logging
+import random
+from collections import deque
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -50,6 +52,9 @@ TIMER = "timer"
 
 SYSTEM = Actor("system")
 """Who sends due events when nobody else is named."""
+
+QUEUE = 200
+"""How many due timers are looked up at once."""
 
 TRIES = 5
 """How often a transaction that lost a race is tried again at once."""
@@ -107,6 +112,9 @@ class Sweep:
         self._session = session
         self._actor = actor
         self._owned = owned
+        self._queue: deque[tuple[Any, ...]] = deque()
+        self._mine: set[tuple[Any, ...]] = set()
+        self._alone = True
 
     def run(self, most: int | None) -> Iterator[Swept]:
         """Send what is due, and say of each timer what became of it; at most so many."""
@@ -136,29 +144,60 @@ class Sweep:
 
     def _next(self, begun: datetime) -> Swept | None:
         """The verdict on the earliest timer that nobody else is at; None when there is none."""
-        found: list[tuple[tuple[Any, ...], Due]] = []
+        while self._queue or self._look(begun):
+            found = self._try(self._queue.popleft(), begun)
+            if found is not None:
+                self._alone = True
+                return found
+        return None
+
+    def _look(self, begun: datetime) -> bool:
+        """Queue the orders with due timers; False when there are none, or when others hold all that were found."""
+        if not self._alone:
+            return False
+        with self._transaction():
+            connection = self._session.connection(self._orders.store.bind)
+            statements = self._timing.statements(connection)
+            self._queue.extend(statements.candidates(connection, min(begun, self._orders.clock()), QUEUE))
+        self._alone = False
+        self._mine.clear()
+        return bool(self._queue)
+
+    def _try(self, key: tuple[Any, ...], begun: datetime) -> Swept | None:
+        """The verdict on the earliest timer of an order; None when somebody else is at it or was quicker."""
+        found: list[Due] = []
         try:
-            return self._tried(lambda: self._attempt(begun, found))
+            return self._tried(lambda: self._attempt(key, begun, found))
         except Exception as error:
             if self._owned and lost_race(error):
-                return None  # others are at it: this pass ends, and another will come
+                return None
             if not found:
                 raise
-            (key, due), trouble = found[0], error  # whatever a service's function raises is that order's affair
+            due, trouble = found[0], error  # whatever a service's function raises is that order's affair
         return self._tried(lambda: self._postpone(key, due, trouble))
 
-    def _attempt(self, begun: datetime, found: list[tuple[tuple[Any, ...], Due]]) -> Swept | None:
+    def _attempt(self, key: tuple[Any, ...], begun: datetime, found: list[Due]) -> Swept | None:
         """Claim an order and send its earliest event; what is claimed goes into `found`, in case it fails."""
         found.clear()
         connection = self._session.connection(self._orders.store.bind)
         statements = self._timing.statements(connection)
+        if not statements.claim(connection, key):
+            self._queue.rotate(random.randrange(max(len(self._queue), 1)))  # noqa: S311 - to be out of each other's way
+            return None
         now = min(begun, self._orders.clock())
-        while (key := statements.claim(connection, now)) is not None:
-            due = statements.earliest(connection, key, now)
-            if due is not None:  # else somebody was quicker
-                found.append((key, due))
-                return self._judge(statements, key, due, now)
-        return None
+        due = statements.earliest(connection, key, now)
+        if due is None:
+            self._miss(key)
+            return None
+        self._mine.add(key)
+        found.append(due)
+        return self._judge(statements, key, due, now)
+
+    def _miss(self, key: tuple[Any, ...]) -> None:
+        """What is gone was done by others, and more with it, unless an earlier event of ours did away with it."""
+        self._alone = True
+        if key not in self._mine:
+            self._queue.clear()
 
     def _judge(self, statements: TimerStatements, key: tuple[Any, ...], due: Due, now: datetime) -> Swept:
         connection = self._session.connection(self._orders.store.bind)

@@ -46,7 +46,7 @@ class Timing:
         orders: Any = inspect(store.order)
         self.known = known_timers(table)
         self._keys = keys_of(orders, timers.local_table, timers.class_)
-        self._tables = orders.local_table, timers.local_table
+        self._timers = timers.local_table
         self._chart, self._table, self._store = table.chart, table, store
         self._doubtful = isinstance(clock, HostClock)
         self._timed = frozenset(state for state, _ in self.known if state)
@@ -124,7 +124,7 @@ class Timing:
         dialect = connection.dialect
         known = self._statements.get((dialect.name, dialect.driver))
         if known is None:
-            made = TimerStatements(*self._tables, self._keys, dialect, doubtful=self._doubtful)
+            made = TimerStatements(self._timers, self._keys, dialect, doubtful=self._doubtful)
             known = self._statements[dialect.name, dialect.driver] = made
         return known
 

@@ -46,14 +46,15 @@ class TimerStatements:
     With `doubtful` the host's clock is not trusted alone: PostgreSQL's has a say as well. SQLite's is the host's.
     """
 
-    def __init__(self, orders: Table, timers: Table, keys: Keys, dialect: Dialect, *, doubtful: bool) -> None:
-        self._orders, self._timers, self._keys = orders, timers, keys
+    def __init__(self, timers: Table, keys: Keys, dialect: Dialect, *, doubtful: bool) -> None:
+        self._timers, self._keys = timers, keys
         self._names = tuple(name for name, _, _ in keys)
         self._asks = doubtful and dialect.name == "postgresql"
         mine = and_(*(local == bindparam(name, type_=local.type) for name, _, local in keys))
         this = and_(mine, *(timers.c[name] == bindparam(f"t_{name}", type_=timers.c[name].type) for name in NAME))
         self._mine, self._this = mine, this
         one = (*self._names, *(f"t_{name}" for name in NAME))
+        self._claim = Prepared(self._locking(), dialect, self._names) if dialect.name == "postgresql" else None
         self._forget_all = Prepared(delete(timers).where(mine), dialect, self._names)
         of_state = and_(mine, timers.c.state == bindparam("t_state", type_=timers.c.state.type))
         self._forget = Prepared(delete(timers).where(of_state), dialect, (*self._names, "t_state"))
@@ -73,6 +74,11 @@ class TimerStatements:
 
     def _given(self, name: str) -> Any:
         return bindparam(name, type_=self._timers.c[name].type)
+
+    def _locking(self) -> Any:
+        mine = and_(*(column == bindparam(name, type_=column.type) for name, column, _ in self._keys))
+        first = next(column for _, column, _ in self._keys)
+        return select(first).where(mine).with_for_update(skip_locked=True, key_share=True)
 
     def _row(self) -> dict[str, Any]:
         columns = self._timers.c
@@ -138,23 +144,19 @@ class TimerStatements:
             found.append(columns.due_at <= func.clock_timestamp())
         return and_(*found)
 
-    def claim(self, connection: Connection, now: datetime) -> tuple[Any, ...] | None:
-        """The key of an order with a due timer, the earliest that nobody holds, with its row locked; None if none.
+    def candidates(self, connection: Connection, now: datetime, most: int) -> list[tuple[Any, ...]]:
+        """The keys of the orders with due timers, as often as they have one, the earliest first; nothing is locked."""
+        own = [local for _, _, local in self._keys]
+        query = select(*own).where(self._is_due(now)).order_by(self._timers.c.due_at).limit(most)
+        return [tuple(row) for row in connection.execute(query)]
 
-        The order's row is locked and not the timer's, as everyone does who sends it an event: in one order of locking
+    def claim(self, connection: Connection, key: Sequence[Any]) -> bool:
+        """Lock an order's row, unless somebody has; on SQLite the transaction has the only lock there is.
+
+        It is the order's row and not the timer's, as with everyone who sends it an event: where all lock in one order,
         nobody waits in a circle.
         """
-        own = and_(*(local == column for _, column, local in self._keys))
-        query = (
-            select(*(column for _, column, _ in self._keys))
-            .select_from(self._timers.join(self._orders, own))
-            .where(self._is_due(now))
-            .order_by(self._timers.c.due_at)
-            .limit(1)
-            .with_for_update(of=self._orders, skip_locked=True, key_share=True)
-        )
-        row = connection.execute(query).first()
-        return None if row is None else tuple(row)
+        return self._claim is None or len(self._claim.run(connection, key).fetchall()) == 1
 
     def earliest(self, connection: Connection, key: Sequence[Any], now: datetime) -> Due | None:
         """An order's timer that has been due for longest; None when there is none any more."""
