@@ -12,11 +12,11 @@ DEV := .venv/.dev-$(HERE)
 BENCH := .venv/.bench-$(HERE)
 EDITABLE := $(PIP) --no-deps --no-build-isolation --editable .
 
-.PHONY: help demo install test lint types layers unit bench soak fix docs lock clean
+.PHONY: help demo install test lint types layers unit bench soak soak-release fix docs lock clean
 .DELETE_ON_ERROR:
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
 
 demo: $(DEMO) ## the main job on real input, on an embedded SQLite
 	$(BIN)/orderfsm demo
@@ -41,8 +41,11 @@ unit: $(DEV)
 bench: $(BENCH) ## the figures, beside those of the peers: Markdown and JSON in benchmarks/results
 	$(BIN)/python -m benchmarks
 
-soak: $(DEV) ## every property test, for long
+soak: $(DEV) ## every property test and every fault, for long
 	ORDERFSM_SOAK=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --timeout 7200
+
+soak-release: $(DEV) ## the faults alone, for hours: what a release has to survive
+	ORDERFSM_SOAK=release $(BIN)/python -m pytest tests/faults --timeout 14400
 
 fix: $(DEV) ## what ruff can mend by itself
 	$(BIN)/python -m ruff check --fix .

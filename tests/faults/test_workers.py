@@ -11,14 +11,14 @@ import pytest
 from sqlalchemy import text
 
 from faults.checker import check
-from faults.deliveries import Delivered, delivered
+from faults.deliveries import delivered
 from faults.fleet import Fleet, fleet
 from faults.tier import by_tier, report
 from faults.workers import LEASE, Relaying, Sweeping
 from faults.workload import PATIENCE, Plan, database, prepare
 
-KILLS = by_tier(15, 250, 1_000)
-ACKNOWLEDGED = by_tier(600, 20_000, 100_000)
+KILLS = by_tier(12, 250, 1_000)
+ACKNOWLEDGED = by_tier(300, 20_000, 100_000)
 CLIENTS = by_tier(2, 4)
 
 
@@ -66,8 +66,8 @@ def test_a_relay_with_a_cursor_is_seen_to_miss_messages(tmp_path: Path, postgres
     plan = Plan(url, str(tmp_path), prepare(engine, 20))
     with fleet(plan, 6) as made:
         employed(made, plan, "CursorRelay")
-        made.until(by_tier(600, 3_000))
+        made.until(by_tier(300, 3_000))
         made.tell("kill", "CursorRelay-0")
-    CursorRelayLater = delivered(engine, tmp_path.glob("delivered-*.log"))
+    found = delivered(engine, tmp_path.glob("delivered-*.log"))
     engine.dispose()
-    assert CursorRelayLater.missing > 0
+    assert found.missing > 0
