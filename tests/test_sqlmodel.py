@@ -27,6 +27,7 @@ from orderfsm.sqlmodel import (
     OrderHistory,
     OrderHold,
     OrderOutbox,
+    OrderTimer,
     SqlStore,
     Stateful,
     UtcDateTime,
@@ -160,7 +161,7 @@ def test_a_name_that_the_module_lacks_is_an_attribute_error() -> None:
 def test_the_page_about_tables_names_every_column() -> None:
     page = (Path(__file__).parent.parent / "docs" / "reference" / "tables.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`(\w+)`", page))
-    tables = (model.__table__ for model in (Order, OrderHistory, OrderHold, OrderOutbox))  # type: ignore[attr-defined]
+    tables = (model.__table__ for model in (Order, OrderHistory, OrderHold, OrderOutbox, OrderTimer))  # type: ignore[attr-defined]
     assert {column.name for table in tables for column in table.columns} <= named
 
 

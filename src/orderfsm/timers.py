@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from .chart import Chart, Timer
 
 __all__ = ["FOREVER", "Change", "Pending", "advance", "armed", "by_states", "by_step", "running"]
+
+KEY_LIMIT = 255
+"""How many characters an idempotency key may have."""
 
 FOREVER = timedelta(days=365_000)
 """The longest delay that is counted: about a thousand years."""
@@ -41,9 +45,13 @@ class Pending:
 
     @property
     def key(self) -> str:
-        """The idempotency key of its event: `timer:<state>:<event>:<sequence>`, with the ordinal from the second on."""
+        """The idempotency key of its event: `timer:<state>:<event>:<sequence>`, with the ordinal from the second on.
+
+        Names of SCXML may be too long for a key: then the digest of that text.
+        """
         more = "" if self.ordinal == 1 else f":{self.ordinal}"
-        return f"timer:{self.state}:{self.event}:{self.sequence}{more}"
+        key = f"timer:{self.state}:{self.event}:{self.sequence}{more}"
+        return key if len(key) <= KEY_LIMIT else f"timer:{sha256(key.encode()).hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
