@@ -14,14 +14,14 @@ from typing import Any, Protocol
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session
 
 import orderfsm
 from faults.log import Log, unanswered
+from orderfsm import enforcement
 from orderfsm.errors import Conflict, InDoubt, OrderFsmError, Refused
 from orderfsm.lifecycle import Lifecycle, lost_race, transact
 from orderfsm.sqlmodel import Order, OrderHistory, SqlStore, create_all, secure
-from orderfsm.sqlmodel.tables import READY_MADE
 
 __all__ = [
     "CHART",
@@ -119,10 +119,10 @@ def _by_hand(connection: Any, journal: str) -> None:
 
 def prepare(engine: Engine, count: int, *, guarded: bool = True) -> tuple[int, ...]:
     """The keys of new orders, opened; not `guarded` is a database that would let a broken engine do what it likes."""
-    if guarded:
-        create_all(engine)
-    else:
-        SQLModel.metadata.create_all(engine, tables=[model.__table__ for model in READY_MADE])
+    create_all(engine)
+    if not guarded:
+        with engine.begin() as connection:
+            enforcement.remove(connection, Order, OrderHistory)
     orders = Lifecycle(CHART, SqlStore(Order, OrderHistory))
     with Session(engine) as session:
         made = [Order() for _ in range(count)]

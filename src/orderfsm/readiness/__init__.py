@@ -13,6 +13,7 @@ from orderfsm.finding import Finding
 from orderfsm.lifecycle import Lifecycle
 
 from .charts import chart_findings
+from .guarding import guard_findings, registration_findings
 from .remark import remark
 from .schema import schema_findings
 from .settings import encoding_findings, settings_findings
@@ -82,7 +83,9 @@ def _all_bound(connection: Connection, bound: Iterable[Lifecycle | SqlStore]) ->
         store: Any = each.store if isinstance(each, Lifecycle) else each
         drift = list(schema_findings(connection, store))
         yield from drift
+        yield from guard_findings(connection, store)
         if isinstance(each, Lifecycle):
+            yield from registration_findings(connection, each)
             yield from chart_findings(connection, each, readable=not drift)
 
 
