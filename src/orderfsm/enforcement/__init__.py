@@ -10,23 +10,25 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import DDL, event, text
+from sqlalchemy import DDL, event
 from sqlalchemy.dialects import registry
 
 from orderfsm.errors import RefusedByDatabase, UnsoundHistory
 from orderfsm.pairing import pairing
 from orderfsm.table import compile
 
-from . import postgresql, sqlite, verification
+from . import postgresql, verification
 from .edges import CHARTS, EDGES, hash_of, tables
 from .names import Names, names_of
+from .presence import FAMILIES, family, missing
 from .registration import Registrar, registered
 from .registration import register as _register
+from .sqlite import OVERTAKEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import Connection, Dialect
+    from sqlalchemy import Connection
     from sqlalchemy.exc import IntegrityError
 
     from orderfsm.chart import Chart
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CHARTS",
     "EDGES",
+    "OVERTAKEN",
     "Registrar",
     "attach",
     "ddl",
@@ -50,8 +53,6 @@ __all__ = [
     "verify",
 ]
 
-_FAMILIES: dict[str, Any] = {"sqlite": sqlite, "postgresql": postgresql}
-
 
 def attach(order: type[Stateful], history: type[HistoryEntry]) -> None:
     """Enforce wherever the tables of these classes are created: by `metadata.create_all`, on SQLite and PostgreSQL.
@@ -64,8 +65,8 @@ def attach(order: type[Stateful], history: type[HistoryEntry]) -> None:
         paired.history.add_is_dependent_on(table)
 
     def created(_: Any, connection: Connection, **__: Any) -> None:
-        if connection.dialect.name in _FAMILIES:
-            _run(connection, _FAMILIES[connection.dialect.name].create(names_of(paired, connection.dialect)))
+        if connection.dialect.name in FAMILIES:
+            _run(connection, FAMILIES[connection.dialect.name].create(names_of(paired, connection.dialect)))
 
     def dropped(_: Any, connection: Connection, **__: Any) -> None:
         if connection.dialect.name == "postgresql":
@@ -80,18 +81,18 @@ def install(connection: Connection, order: type[Stateful], history: type[History
 
     What lies in them already is not looked at: `verify` does that.
     """
-    _run(connection, _family(connection.dialect).create(_names(connection, order, history)))
+    _run(connection, family(connection.dialect).create(_names(connection, order, history)))
 
 
 def remove(connection: Connection, order: type[Stateful], history: type[HistoryEntry]) -> None:
     """Enforce no longer. The tables of charts and edges stay. Nothing is committed."""
-    _run(connection, _family(connection.dialect).drop(_names(connection, order, history)))
+    _run(connection, family(connection.dialect).drop(_names(connection, order, history)))
 
 
 def ddl(order: type[Stateful], history: type[HistoryEntry], dialect: str) -> tuple[str, ...]:
     """The statements of `install` for `sqlite` or `postgresql`, for migrations that are written by hand."""
-    made: Any = registry.load(dialect)() if dialect in _FAMILIES else None
-    return tuple(_family(made or dialect).create(names_of(pairing(order, history), made)))
+    made: Any = registry.load(dialect)() if dialect in FAMILIES else None
+    return tuple(family(made or dialect).create(names_of(pairing(order, history), made)))
 
 
 def register(connection: Connection, chart: Chart, *, schema: str | None = None) -> bool:
@@ -104,14 +105,7 @@ def register(connection: Connection, chart: Chart, *, schema: str | None = None)
 
 def enforced(connection: Connection, order: type[Stateful], history: type[HistoryEntry]) -> tuple[str, ...]:
     """The triggers of ours that a database lacks on two tables; () when all are there."""
-    names = _names(connection, order, history)
-    wanted = [names.own(what) for what in _family(connection.dialect).WHATS]
-    if connection.dialect.name == "sqlite":
-        there = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-    else:
-        there = "SELECT tgname FROM pg_trigger WHERE tgenabled <> 'D'"
-    found = set(connection.execute(text(there)).scalars())
-    return tuple(name for name in wanted if name not in found)
+    return missing(connection, _names(connection, order, history))
 
 
 def verify(
@@ -152,11 +146,3 @@ def _run(connection: Connection, statements: Iterator[str]) -> None:
 
 def _names(connection: Connection, order: type[Stateful], history: type[HistoryEntry]) -> Names:
     return names_of(pairing(order, history), connection.dialect)
-
-
-def _family(dialect: Dialect | str) -> Any:
-    name = dialect if isinstance(dialect, str) else dialect.name
-    try:
-        return _FAMILIES[name]
-    except KeyError:
-        raise ValueError(f"histories are enforced on sqlite and postgresql, not on {name}") from None

@@ -12,10 +12,13 @@ from sqlalchemy.exc import DBAPIError
 from orderfsm.errors import RefusedByDatabase
 
 from .edges import EDGES, digest, edges, hash_of, tables
+from .names import names_of
+from .presence import missing
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
+    from orderfsm.pairing import Pairing
     from orderfsm.table import Table as Compiled
 
 __all__ = ["Registrar", "register", "registered"]
@@ -69,13 +72,15 @@ class Registrar:
     """Makes one chart known to each database that its entries go to, as long as it enforces histories.
 
     What was seen to be committed is remembered per engine. What this very transaction has written may yet be rolled
-    back, so it is asked for again in the next one.
+    back, so it is asked for again in the next one. `guarded` are the engines whose databases have all triggers.
     """
 
-    def __init__(self, table: Compiled, schema: str | None) -> None:
+    def __init__(self, table: Compiled, pairing: Pairing) -> None:
         self._table = table
-        self._schema = schema
+        self._pairing = pairing
+        self._schema = pairing.history.schema
         self.sure: WeakSet[Engine] = WeakSet()
+        self.guarded: WeakSet[Engine] = WeakSet()
         self._writing: WeakSet[Any] = WeakSet()
 
     def __call__(self, connection: Connection) -> None:
@@ -100,5 +105,7 @@ class Registrar:
             ) from error
         if not new:
             self.sure.add(connection.engine)
+            if not missing(connection, names_of(self._pairing, connection.dialect)):
+                self.guarded.add(connection.engine)
         elif transaction is not None:
             self._writing.add(transaction)

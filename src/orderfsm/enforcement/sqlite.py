@@ -13,12 +13,17 @@ if TYPE_CHECKING:
 
     from .names import Names
 
-__all__ = ["UNKNOWN", "create", "drop"]
+__all__ = ["OVERTAKEN", "UNKNOWN", "create", "drop"]
 
 STATE = tuple(AFTERWARDS)
 WHATS = ("enter", "move", "keep", "remove", "begin", "stand", "stay", "leave")
 """The triggers: the first four on the history, the others on the orders."""
 UNKNOWN = "the database does not know the chart of the entry; register it (orderfsm.enforcement.register)"
+
+AWRY = "the entry does not start where the history of its order ends"
+USED = "the key was used before"
+OVERTAKEN = frozenset({f"orderfsm: {AWRY}", f"orderfsm: {USED}"})
+"""What SQLite says when somebody else moved first, or sent the same before."""
 
 GIVEN = "(coalesce(NEW.reason_code, '') <> '' OR coalesce(NEW.reason_text, '') <> '')"
 REASON = f"""CASE e.reason WHEN 'forbidden' THEN NOT {GIVEN} WHEN 'required' THEN {GIVEN}
@@ -100,7 +105,7 @@ def _history(names: Names) -> Iterator[str]:
     edge, dotted, correction = (part.format(**filled) for part in (EDGE, DOTTED, CORRECTION))
     known = f"SELECT 1 FROM {filled['charts']} AS e WHERE e.hash = NEW.chart_hash AND e.profile = NEW.chart_profile"
     refused = [
-        (f"NOT EXISTS ({stands})", "the entry does not start where the history of its order ends"),
+        (f"NOT EXISTS ({stands})", AWRY),
         (f"NEW.corrects IS NULL AND EXISTS ({edge} AND {REASON})", ""),
         (f"NEW.corrects IS NULL AND EXISTS ({dotted} AND {REASON})", ""),
         (f"EXISTS ({correction} AND {REASON}) AND {FITS.format(**filled)}", ""),
@@ -111,7 +116,7 @@ def _history(names: Names) -> Iterator[str]:
     cases = " ".join(f"WHEN {test} THEN {_raise(said)}" for test, said in refused)
     judged = f"SELECT CASE {cases} ELSE {_raise('no step of the chart leads so from before to after')} END"
     used = f'SELECT 1 FROM {filled["history"]} AS k WHERE {names.beside("k", "NEW")} AND k."key" = NEW."key"'
-    key = f"SELECT RAISE(ABORT, 'orderfsm: the key was used before') WHERE NEW.\"key\" IS NOT NULL AND EXISTS ({used})"
+    key = f"SELECT RAISE(ABORT, 'orderfsm: {USED}') WHERE NEW.\"key\" IS NOT NULL AND EXISTS ({used})"
     yield _trigger(names, "enter", "BEFORE INSERT", names.history, judged, key)
     moved = ", ".join(f"{names.quote(name)} = NEW.{names.quote(entry)}" for name, entry in AFTERWARDS.items())
     move = f"UPDATE {filled['orders']} SET {moved} WHERE {_mine(names)}"

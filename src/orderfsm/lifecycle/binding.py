@@ -72,7 +72,7 @@ class Follower(Protocol):
 class Objector(Follower, Protocol):
     """A follower that may refuse what it would have to write; then the entry is undone as well."""
 
-    def may_refuse(self, decided: Decision) -> bool:
+    def may_refuse(self, session: Session, order: Stateful, decided: Decision) -> bool:
         """Whether it might after this decision: only then a savepoint is worth its time."""
         ...
 
@@ -101,7 +101,7 @@ class Binding:
         self.claims = claims
         self.table: Table = compile(chart)
         self.chart_hash = hash_of(self.table)
-        self.registrar = Registrar(self.table, store.pairing.history.schema)
+        self.registrar = Registrar(self.table, store.pairing)
         _verify_guards(chart, self.guards)
         self.held = hold_states(self.table, holding)
         self.book = HoldBook(store) if store.holds is not None else None
@@ -233,7 +233,7 @@ class Binding:
             if prior is None:
                 raise
             return prior
-        if self._objectors and any(follower.may_refuse(decided) for follower in self._objectors):
+        if self._objectors and any(follower.may_refuse(session, order, decided) for follower in self._objectors):
             with savepoint(session, self.store.bind):
                 return self._write(session, order, request, decided)
         return self._write(session, order, request, decided)

@@ -107,11 +107,13 @@ class Items:
 
     # --- after an entry of the order's own
 
-    def may_refuse(self, decided: Decision) -> bool:
+    def concerns(self, decided: Decision) -> bool:
         """Whether the order begins to follow its items with this step: it goes where they have been all the time."""
         return self._begins(decided.before, str(decided.after))
 
-    concerns = may_refuse
+    def may_refuse(self, session: Session, order: Stateful, decided: Decision) -> bool:
+        """Whenever it begins to follow: the items may want what the order cannot do."""
+        return self.concerns(decided)
 
     def recorded(self, session: Session, order: Stateful, entry: Entry, step: Step | None) -> None:
         """Let an order follow that has been opened, or has left a state in which it does not; corrections stay."""
@@ -136,7 +138,7 @@ class RollUp:
         self._parent = parent
         self._source = source
 
-    def may_refuse(self, decided: Decision) -> bool:
+    def may_refuse(self, session: Session, item: Stateful, decided: Decision) -> bool:
         """Always: the order's rules and guards have their say."""
         return True
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, func, insert, inspect, select, update
+from sqlalchemy import and_, bindparam, exists, func, insert, inspect, select, update
 
 from orderfsm.errors import Blocker, NotEnabled
 from orderfsm.history import Actor, Reason
 from orderfsm.pairing import keys_of
+from orderfsm.sqlmodel.statements import Prepared
 
 from .holding import Hold
 
@@ -33,6 +34,7 @@ class HoldBook:
     def __init__(self, store: SqlStore) -> None:
         self._store = store
         self._bind = store.bind
+        self._prepared: dict[str, Prepared] = {}
         holds: Any = inspect(store.holds)
         self._table = holds.local_table
         keys = keys_of(inspect(store.order), self._table, holds.class_)
@@ -46,6 +48,19 @@ class HoldBook:
     def active(self, session: Session, order: Stateful) -> dict[str, Hold]:
         """The holds that are not released, by name."""
         return {hold.name: hold for hold in self.of(session, order) if hold.active}
+
+    def any(self, session: Session, order: Stateful) -> bool:
+        """Whether any hold is not released. Locks the order's row first, so that the answer stays true."""
+        identity = self._store.identity(order)
+        connection = self._connection(session)
+        if connection.dialect.name != "sqlite":  # where whoever writes has the database to himself
+            self._store.touch(session, identity)
+        prepared = self._prepared.get(connection.dialect.driver)
+        if prepared is None:
+            left = select(exists().where(self._mine, self._table.c.released_at.is_(None)))
+            names = tuple(f"of_{name}" for name in self._locals)
+            prepared = self._prepared[connection.dialect.driver] = Prepared(left, connection.dialect, names)
+        return bool(prepared.run(connection, identity).fetchall()[0][0])
 
     def keyed(self, session: Session, order: Stateful, column: str, key: str) -> tuple[Hold, str] | None:
         """The hold that was placed (`key`) or released (`release_key`) under a key, with the request's fingerprint."""
@@ -101,17 +116,19 @@ class HoldsEnd:
         self._states = states
         self._book = book
 
-    def may_refuse(self, decided: Decision) -> bool:
+    def concerns(self, decided: Decision) -> bool:
         """Whether the order would be held no longer."""
         return decided.before in self._states and decided.after not in self._states
 
-    concerns = may_refuse
+    def may_refuse(self, session: Session, order: Stateful, decided: Decision) -> bool:
+        """Whether there are holds that would have to end."""
+        return self.concerns(decided) and self._book.any(session, order)
 
     def recorded(self, session: Session, order: Stateful, entry: Entry, step: Step | None) -> None:
         """End the holds that are left; refuse to resume while there are any."""
         if entry.before not in self._states or entry.after in self._states:
             return
-        left = self._book.active(session, order)
+        left = self._book.active(session, order) if self._book.any(session, order) else {}
         if left and step is not None and entry.event == self._states.holding.resume:
             raise NotEnabled(self._chart, str(entry.before), entry.event, (remaining(entry.event, left),))
         if left:

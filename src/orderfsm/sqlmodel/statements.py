@@ -8,8 +8,9 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import JSON, and_, bindparam, exists, insert, literal_column, select, update
+from sqlalchemy import JSON, and_, bindparam, delete, exists, insert, literal_column, select, update
 
+from orderfsm.enforcement import OVERTAKEN
 from orderfsm.pairing import AFTERWARDS, ENTRY
 
 from .driver import direct, wrapped
@@ -52,22 +53,55 @@ class Statements:
         self._made = tuple((defaults | stamps).values())
         names = (*names, *ENTRY, "revision", *defaults, *stamps)
         self._plain, self._keyed = (Prepared(statement, dialect, names) for statement in entries)
-        self._move = Prepared(_move(pairing).where(_in_orders(pairing)), dialect, names)
+        moved = _in_orders(pairing) if pairing.stamped else _free(pairing)
+        self._move = Prepared(_move(pairing).where(moved), dialect, names)
+        self._bare = None if self._together or pairing.stamped else Prepared(_bare(pairing), dialect, names)
+        self._undo = Prepared(_undo(pairing), dialect, names)
 
-    def record(self, connection: Connection, values: Sequence[Any], *, keyed: bool) -> bool:
+    def record(self, connection: Connection, values: Sequence[Any], *, keyed: bool, guarded: bool = False) -> bool:
         """Append the entry and move the order; False, and neither, when the order is not at the revision in `values`.
 
         `values` are the order's key, the columns of ENTRY, and the revision. One round trip on PostgreSQL. Elsewhere
-        the entry comes first, because constraints refuse entries: then nothing of the two has been written.
+        the entry comes first, because constraints refuse entries: then nothing of the two has been written. Where the
+        database is `guarded`, it moves the order by itself, and our own UPDATE finds nothing to do.
         """
-        entry = self._keyed if keyed else self._plain
         if self._made:
             values = [*values, *(make() for make in self._made)]
+        if guarded and self._bare is not None:
+            driver = direct(connection)
+            if driver is not None:
+                return self._entered(connection, driver, self._bare, values)
+        entry = self._keyed if keyed else self._plain
         if entry.run(connection, values).rowcount != 1:
             return False
         if not self._together:
             self._move.run(connection, values)
         return True
+
+    def _entered(self, connection: Connection, driver: Any, bare: Prepared, values: Sequence[Any]) -> bool:
+        """The same by one INSERT, which SQLite's triggers judge, and follow by moving the order."""
+        parameters = bare.parameters(values)
+        before = driver.total_changes
+        try:
+            driver.execute(bare.text, parameters)
+        except driver.IntegrityError as error:
+            if str(error) in OVERTAKEN:
+                return False
+            raise wrapped(connection, bare.text, parameters, error) from error
+        except driver.Error as error:
+            raise wrapped(connection, bare.text, parameters, error) from error
+        return driver.total_changes - before == 2 or self._moved(connection, values)
+
+    def _moved(self, connection: Connection, values: Sequence[Any]) -> bool:
+        """See to it that the order was moved, when there were not two changes: other triggers work, or ours do not."""
+        sequence = values[len(values) - len(self._made) - 1] + 1
+        found = self.position.run(connection, values).fetchall()
+        if found and found[0][1] == sequence:
+            return True
+        if self._move.run(connection, values).rowcount == 1:
+            return True
+        self._undo.run(connection, values)
+        return False
 
 
 def _in_orders(pairing: Pairing) -> Any:
@@ -108,6 +142,18 @@ def _appending(pairing: Pairing, condition: Any) -> Any:
     columns = _columns(pairing)
     row = select(*columns.values()).select_from(pairing.orders).where(condition)
     return insert(pairing.history).from_select(list(columns), row).inline()
+
+
+def _bare(pairing: Pairing) -> Any:
+    """INSERT INTO history VALUES …: the database compares the revision."""
+    columns = _columns(pairing)
+    return insert(pairing.history).values(columns).inline()
+
+
+def _undo(pairing: Pairing) -> Any:
+    """DELETE FROM history: the entry that nobody should have taken."""
+    past = pairing.history
+    return delete(past).where(_in_history(pairing), past.c.sequence == bindparam("sequence"))
 
 
 def _moving(pairing: Pairing, condition: Any) -> Any:

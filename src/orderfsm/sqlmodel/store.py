@@ -198,7 +198,8 @@ class SqlStore:
             registrar(connection)
         values = values_of(state.key[1], entry, fingerprint)  # type: ignore[index]
         try:
-            written = self._for(connection).record(connection, values, keyed=entry.key is not None)
+            guarded = registrar is not None and connection.engine in registrar.guarded
+            written = self._for(connection).record(connection, values, keyed=entry.key is not None, guarded=guarded)
         except IntegrityError as error:
             raise refused(error) from error
         if not written:
