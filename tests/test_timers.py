@@ -137,6 +137,13 @@ def test_equal_timers_of_one_entry_are_numbered_and_have_keys_of_their_own() -> 
     assert keys == ["timer:s:ring:1", "timer:s:ring:1:2"]
 
 
+def test_names_that_are_too_long_for_a_key_are_digested() -> None:
+    long = Pending("s" * 300, "ring", 1).key
+    assert len(long) <= 255
+    assert long != Pending("s" * 300, "ring", 2).key
+    assert Pending("", "echo", 3).key == "timer::echo:3"
+
+
 def test_a_state_inside_a_stop_the_clock_state_has_timers_that_run() -> None:
     chart = Chart(
         "test/inside",
@@ -208,14 +215,20 @@ pauses = st.lists(st.floats(0, 100), min_size=0, max_size=2)
 moves = st.lists(st.tuples(st.floats(0.01, 3), pauses, st.sampled_from(EVENTS)), max_size=8)
 
 
+def comes_back(here: str) -> bool:
+    """Whether being frozen and thawed leads back: what `was` remembers is where work was left, not where it froze."""
+    frozen = orderfsm.step(LEASE, here, "freeze").after
+    return orderfsm.step(LEASE, frozen, "thaw").after.leaves == orderfsm.compile(LEASE).configurations[here].leaves
+
+
 def lived(plan: list[tuple[float, list[float], str]], *, with_pauses: bool) -> Life:
     """A life along the plan; due timers are not sent."""
     life = Life(LEASE).send("accept")
     for wait, detours, event in plan:
         life.wait(wait)
         for detour in detours if with_pauses else ():
-            life.send("hold" if detour < 50 else "freeze").wait(detour)
-            life.send("resume" if detour < 50 else "thaw")
+            away, back = ("freeze", "thaw") if detour > 50 and comes_back(life.here) else ("hold", "resume")
+            life.send(away).wait(detour).send(back)
         if event in orderfsm.compile(LEASE).rows[life.here]:
             life.send(event)
     return life
