@@ -85,7 +85,7 @@ class Statements:
         try:
             driver.execute(bare.text, parameters)
         except driver.IntegrityError as error:
-            if str(error) in OVERTAKEN:
+            if str(error) in OVERTAKEN or self._revision(connection, values) != self._expected(values):
                 return False
             raise wrapped(connection, bare.text, parameters, error) from error
         except driver.Error as error:
@@ -94,14 +94,22 @@ class Statements:
 
     def _moved(self, connection: Connection, values: Sequence[Any]) -> bool:
         """See to it that the order was moved, when there were not two changes: other triggers work, or ours do not."""
-        sequence = values[len(values) - len(self._made) - 1] + 1
-        found = self.position.run(connection, values).fetchall()
-        if found and found[0][1] == sequence:
+        if self._revision(connection, values) == self._expected(values) + 1:
             return True
         if self._move.run(connection, values).rowcount == 1:
             return True
         self._undo.run(connection, values)
         return False
+
+    def _revision(self, connection: Connection, values: Sequence[Any]) -> int | None:
+        """The order's revision as it is; None when it is gone."""
+        found = self.position.run(connection, values).fetchall()
+        return found[0][1] if found else None
+
+    def _expected(self, values: Sequence[Any]) -> int:
+        """The revision that the order must have."""
+        expected: int = values[len(values) - len(self._made) - 1]
+        return expected
 
 
 def _in_orders(pairing: Pairing) -> Any:
