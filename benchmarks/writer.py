@@ -25,6 +25,7 @@ from sqlmodel import Session, select
 import orderfsm
 from benchmarks.measure import Contestant, Figure, Target, race, timed
 from benchmarks.tables import ENTRY, INSERT_SQLITE, STATE, UPDATE_SQLITE, entry_values, order_values, sqlite_moment
+from orderfsm import enforcement
 from orderfsm.chart import Chart, State, Transition
 from orderfsm.lifecycle import Lifecycle, transact
 from orderfsm.sqlmodel import Order, OrderHistory, SqlStore, create_all, engine
@@ -59,6 +60,13 @@ def figures() -> Iterator[Figure]:
         yield _one_caller(Path(folder))
         yield _many_callers(Path(folder))
     yield from _postgresql()
+
+
+def unguarded(at: Engine) -> None:
+    """The ready-made tables without triggers: what is written by hand moves the order by itself."""
+    create_all(at)
+    with at.begin() as connection:
+        enforcement.remove(connection, Order, OrderHistory)
 
 
 def begun(at: Engine, number: int = 1) -> tuple[Lifecycle, list[int]]:
@@ -103,42 +111,51 @@ class Sent:
 
 
 def _one_caller(folder: Path) -> Figure:
-    at = engine(f"sqlite:///{folder}/one.db", durability="relaxed")
-    create_all(at)
-    orders, _ = begun(at)
-    with Writer(orders, at) as writer:
+    plain, guarded = (engine(f"sqlite:///{folder}/{name}.db", durability="relaxed") for name in ("one", "one_guarded"))
+    unguarded(plain)
+    create_all(guarded)
+    orders, _ = begun(plain)
+    with Writer(orders, plain) as writer, Writer(orders, guarded) as enforced:
         figure = race(
             "Writer, one caller, SQLite, synchronous=NORMAL",
             f"{WORK} One caller, one order, a commit per call.",
-            [Contestant("orderfsm Writer", lone(at, writer)), Contestant(RAW, raw(at, "NORMAL"))],
+            [
+                Contestant("orderfsm Writer", lone(plain, writer)),
+                Contestant("orderfsm Writer, enforced by the database", lone(guarded, enforced)),
+                Contestant(RAW, raw(plain, "NORMAL")),
+            ],
             seconds=0.25,
             rounds=21,
             targets=[Target("orderfsm Writer", RAW, 0.7)],
         )
-    at.dispose()
+    plain.dispose()
+    guarded.dispose()
     return figure
 
 
 def _many_callers(folder: Path) -> Figure:
-    at = engine(f"sqlite:///{folder}/many.db")
-    create_all(at)
-    orders, _ = begun(at)
+    plain, guarded = (engine(f"sqlite:///{folder}/{name}.db") for name in ("many", "many_guarded"))
+    unguarded(plain)
+    create_all(guarded)
+    orders, _ = begun(plain)
     names = f"orderfsm Writer, {CALLERS} threads", f"orderfsm Writer, {CALLERS} tasks"
-    with Writer(orders, at) as writer:
+    with Writer(orders, plain) as writer, Writer(orders, guarded) as enforced:
         figure = race(
             f"Writer, {CALLERS} callers, SQLite, synchronous=FULL",
             f"{WORK} Each caller has an order of its own and waits for each answer.",
             [
-                Contestant(names[0], many(at, writer, by_threads)),
-                Contestant(names[1], many(at, writer, by_tasks)),
-                Contestant(RAW, raw(at, "FULL")),
+                Contestant(names[0], many(plain, writer, by_threads)),
+                Contestant(names[1], many(plain, writer, by_tasks)),
+                Contestant(f"{names[1]}, enforced by the database", many(guarded, enforced, by_tasks)),
+                Contestant(RAW, raw(plain, "FULL")),
             ],
             seconds=0.5,
             rounds=15,
             targets=[Target(name, RAW, 5) for name in names],
         )
     figure.notes.append(_fsync(folder))
-    at.dispose()
+    plain.dispose()
+    guarded.dispose()
     return figure
 
 
@@ -252,7 +269,7 @@ NOTED = Chart("bench/noted", (State("open"),), (Transition("open", ("note",), ("
 def _postgresql() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="ofb-") as folder, _server(folder) as (url, pgbench):
         at = engine(url)
-        create_all(at)
+        unguarded(at)
         orders, _ = begun(at)
         with Writer(orders, at) as writer:
             yield _cold(at, writer, url, pgbench, Path(folder))

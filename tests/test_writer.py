@@ -25,7 +25,7 @@ from sqlmodel import Session, select
 import orderfsm
 from faults.proxy import Fault, Proxy, once
 from kept import KINDS, READY_MADE, UUIDS, Clock, Kept, database, lifecycle
-from orderfsm import Conflict, Entry, InDoubt, KeyReused, Link, NotOpened, OrderFsmError
+from orderfsm import Conflict, Entry, InDoubt, KeyReused, Link, NotOpened, OrderFsmError, enforcement
 from orderfsm.chart import Category, Chart, Effect, Guard, Kind, State, Timer, Transition
 from orderfsm.lifecycle import Lifecycle
 from orderfsm.sqlmodel import engine as make_engine
@@ -34,11 +34,16 @@ from orderfsm.writer.ticket import Ticket
 from test_races import LAMP
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=["sqlite", "postgresql", "sqlite enforced", "postgresql enforced"])
 def engine(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres_url: str
 ) -> Iterator[Engine]:
-    with database(request.param, postgres_url, tmp_path_factory.mktemp("writer")) as made:
+    """Both databases, with and without triggers that judge and move."""
+    kind, _, enforced = request.param.partition(" ")
+    with database(kind, postgres_url, tmp_path_factory.mktemp("writer")) as made:
+        with made.begin() as connection:
+            for tables in KINDS:
+                (enforcement.install if enforced else enforcement.remove)(connection, tables.order, tables.history)
         yield made
 
 
@@ -372,6 +377,32 @@ def test_a_stranger_who_moves_orders_is_noticed(engine: Engine) -> None:
                 orders.send(session, session.get_one(READY_MADE.order, key), "toggle")
                 session.commit()
     assert len(history(engine, orders, key)) == 11
+
+
+def test_a_group_takes_one_transaction(engine: Engine) -> None:
+    orders = lifecycle(READY_MADE, LAMP)
+    keys = begin(engine, orders, number=3)
+    with Writer(orders, engine) as writer:
+        writer.send(keys[0], "toggle")
+        commits = begun_by(engine, writer, keys)
+        served(writer, [ticket(writer, key, "toggle", key=f"k{n}") for n in range(4) for key in keys])
+        assert commits() == 1
+
+
+def begun_by(engine: Engine, writer: Writer, keys: list[int]) -> Callable[[], int]:
+    """How many transactions the entries have that are written from now on: PostgreSQL's rows know theirs."""
+    if engine.dialect.name == "sqlite":
+        sent: list[str] = []
+        writer._line._connection.connection.driver_connection.set_trace_callback(sent.append)  # type: ignore[union-attr]
+        return lambda: sent.count("COMMIT")
+    among = ", ".join(map(str, keys))
+
+    def count() -> int:
+        query = f"SELECT count(DISTINCT xmin::text) FROM order_history WHERE order_id IN ({among}) AND key IS NOT NULL"
+        with engine.connect() as connection:
+            return int(connection.execute(text(query)).scalar_one())
+
+    return count
 
 
 # --- opening

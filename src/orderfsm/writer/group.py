@@ -117,6 +117,8 @@ class Group:
         configuration, revision = standing(self._name, ticket.key, *found, request.expected_revision)
         _stamp(request, now)
         decided = orders._decided(configuration, revision, request, Facts(self._known, ticket))
+        if request.claimed and orders.claims is not None:
+            orders._verify_claim(*self._seated(ticket), request, decided)
         if orders._followed(decided) or (request.claimed and orders.claims is not None):
             return self._followed(ticket, decided)
         entry = orders._entry(ticket.key, request, decided)
@@ -185,7 +187,7 @@ class Group:
 
 def _stamp(request: Request, now: datetime) -> None:
     """Record it now, and not when it was asked for: a history's `recorded_at` does not go backwards."""
-    if request.occurred_at is request.recorded_at:
+    if not request.claimed:
         request.occurred_at = now
     request.recorded_at = now
 

@@ -61,13 +61,17 @@ class Line:
 
     def _together(self, tickets: Sequence[Ticket]) -> None:
         connection, lane = self._reached()
-        if (driver := direct(connection)) is not None:
+        registrar = self._orders.registrar
+        known = connection.engine in registrar.sure  # a database that enforces histories knows the chart
+        if known and (driver := direct(connection)) is not None:
             with contextlib.suppress(SessionNeeded):
                 self._by_driver(connection, driver, lane, tickets)
                 return
             for ticket in tickets:
                 ticket.clear()
         with limited(connection, self._seconds), self._by_session(connection) as (session, commit):
+            if not known:
+                registrar(connection)
             group = Group(self._orders, lane, session)
             group.run(tickets)
             session.flush()

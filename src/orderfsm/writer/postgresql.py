@@ -169,7 +169,8 @@ class Statements:
         values |= {name: bindparam(name, type_=past.c[name].type) for name in AFTERWARDS if name in CHART}
         values |= {name: given.c[f"stamp_{name}"] for name in self._pairing.stamps}
         mine = [key == given.c[name] for name, key, _ in self._pairing.keys]
-        statement = update(orders).values(values).where(*mine, orders.c.revision == given.c.revision)
+        moved = [given.c.sequence] if self._pairing.stamps else []  # a trigger has moved it, and knows of no stamps
+        statement = update(orders).values(values).where(*mine, orders.c.revision.in_([given.c.revision, *moved]))
         return self._prepared(statement, *CHART)
 
     # --- rows

@@ -40,6 +40,7 @@ class SqliteLane(Lane):
         self._statements = Statements(pairing, connection)
         self._remembered: dict[Identity, Position] = {}
         self._version: Any = None
+        self._driver: Any = None
 
     def forget(self) -> None:
         """Somebody else has written over this connection, or what was written was rolled back."""
@@ -50,15 +51,15 @@ class SqliteLane(Lane):
         known = self._known()
         for identity in identities:
             if identity not in known:
-                found = self._statements.position.run(self._connection, identity).fetchall()
+                found = self._run(self._statements.position, identity).fetchall()
                 if found:
                     known[identity] = found[0][0], found[0][1]
         return known
 
     def _known(self) -> dict[Identity, Position]:
         """The positions that are remembered and still true; what is written into it is remembered."""
-        driver = direct(self._connection)
-        version = None if driver is None else driver.execute("PRAGMA data_version").fetchone()[0]
+        self._driver = direct(self._connection)
+        version = None if self._driver is None else self._driver.execute("PRAGMA data_version").fetchone()[0]
         if version is None or version != self._version or len(self._remembered) > REMEMBERED:
             self._remembered = {}
         self._version = version
@@ -67,15 +68,21 @@ class SqliteLane(Lane):
     def used(self, keys: Sequence[tuple[Identity, str]]) -> set[tuple[Identity, str]]:
         """Which keys were used before."""
         keyed = self._statements.keyed
-        return {key for key in keys if keyed.run(self._connection, (*key[0], key[1])).fetchall()}
+        return {key for key in keys if self._run(keyed, (*key[0], key[1])).fetchall()}
 
     def write(self, rows: Sequence[Row], moves: Mapping[Identity, tuple[Row, int]]) -> None:
         """Append the entries, then move the orders: constraints refuse entries."""
-        statements, connection = self._statements, self._connection
+        statements, last = self._statements, {}
         for row in rows:
-            statements.append.run(connection, statements.values(row, 0))
-        for row, revision in moves.values():
-            statements.move.run(connection, statements.values(row, revision))
+            last[row.identity] = values = statements.values(row)
+            self._run(statements.append, values)
+        for identity, (_, revision) in moves.items():
+            self._run(statements.move, statements.moved(last[identity], revision))
+
+    def _run(self, statement: Prepared, values: Sequence[Any]) -> Any:
+        if self._driver is None:
+            return statement.run(self._connection, values)
+        return self._driver.execute(statement.text, statement.parameters(values))
 
 
 class Statements:
@@ -95,16 +102,21 @@ class Statements:
         made |= {f"stamp_{name}": make for name, make in pairing.stamps.items()}
         self._made = tuple(made.values())
         names = (*identity, *ENTRY, "revision", *made)
-        unmoved = orders.c.revision == bindparam("revision")
+        self._revision = names.index("revision")
+        unmoved = [] if pairing.stamps else [orders.c.revision == bindparam("revision")]  # a trigger may have moved it
         self.append = Prepared(insert(past).values(columns).inline(), dialect, names)
-        self.move = Prepared(orders.update().values(moved).where(mine, unmoved), dialect, names)
+        self.move = Prepared(orders.update().values(moved).where(mine, *unmoved), dialect, names)
         position = select(orders.c.configuration, orders.c.revision).where(mine)
         self.position = Prepared(position, dialect, tuple(identity))
         keyed: Any = select(literal_column("1")).select_from(past).where(ours, past.c.key == bindparam("key"))
         self.keyed = Prepared(keyed, dialect, (*identity, "key"))
 
-    def values(self, row: Row, revision: int) -> list[Any]:
-        """What the statements take for a row, and for an order at a revision."""
+    def values(self, row: Row) -> list[Any]:
+        """What the statements take for a row."""
         values = values_of(row.identity, row.entry, row.fingerprint)
-        values[-1] = revision
         return [*values, *(make() for make in self._made)] if self._made else values
+
+    def moved(self, values: list[Any], revision: int) -> list[Any]:
+        """The same for an order that is at a revision."""
+        values[self._revision] = revision
+        return values
