@@ -27,6 +27,7 @@ from benchmarks.tables import (
     order_values,
     sqlite_moment,
 )
+from orderfsm import enforcement
 from orderfsm.lifecycle import Lifecycle
 from orderfsm.sqlmodel import Order, OrderHistory, SqlStore, create_all, engine
 
@@ -39,7 +40,8 @@ WORKFLOWS = "DBOS, a workflow of one transaction"
 WORK = (
     "BEGIN IMMEDIATE, compare-and-swap on the order, a row of history with the same columns, COMMIT, in a file with a "
     "write-ahead log. The order stays in the session; or each transaction has its own session, and reads the order "
-    "first. The histories of the other packages have fewer columns; eventsourcing and xstate-statemachine write to "
+    "first. Only ours is enforced by the database. The histories of the other packages have fewer columns; "
+    "eventsourcing and xstate-statemachine write to "
     "sqlite3 without a session of SQLAlchemy."
 )
 ALONE = "Compare-and-swap and a row of history in a datasource transaction, with the settings that DBOS comes with."
@@ -59,14 +61,18 @@ def full() -> Iterator[Figure]:
 
 def _raced(folder: Path, durability: Any, synchronous: str, hand: float) -> Figure:
     ours, theirs = (engine(f"sqlite:///{folder / name}.db", durability=durability) for name in ("ours", "orm"))
+    bare = engine(f"sqlite:///{folder / 'bare'}.db", durability=durability)
     create_all(ours)
+    create_all(bare)
+    with bare.begin() as connection:
+        enforcement.remove(connection, Order, OrderHistory)
     SQLModel.metadata.create_all(theirs, tables=[OrmOrder.__table__, OrmHistory.__table__])  # type: ignore[attr-defined]
     racers = [
         Contestant("orderfsm", resident(ours)),
-        Contestant(HAND, hand_written(ours)),
+        Contestant(HAND, hand_written(bare)),
         Contestant(ORM, orm(theirs)),
         Contestant("orderfsm, a session per request", per_request(ours)),
-        Contestant(f"{HAND}, a session per request", hand_written_per_request(ours)),
+        Contestant(f"{HAND}, a session per request", hand_written_per_request(bare)),
         Contestant(f"{ORM}, a session per request", orm_per_request(theirs)),
     ]
     racers += peers(folder, synchronous)
@@ -83,6 +89,7 @@ def _raced(folder: Path, durability: Any, synchronous: str, hand: float) -> Figu
         targets=targets,
     )
     ours.dispose()
+    bare.dispose()
     theirs.dispose()
     return figure
 

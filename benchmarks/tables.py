@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations`: SQLModel reads the annotations of tables when the class is made.
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -23,6 +24,17 @@ ENTRY = (
 STATE = ("configuration", "code", "category", "revision", "chart", "chart_version")
 
 
+def _names(columns: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
+
+
+def _typed(name: str) -> str:
+    """A parameter with the type of its column, as a SELECT wants it."""
+    kinds = {"sequence": "integer", "corrects": "integer", "links": "json", "payload": "json"}
+    kinds |= dict.fromkeys(("occurred_at", "recorded_at"), "timestamptz")
+    return f"%s::{kinds.get(name, 'text')}"
+
+
 def _insert(mark: str) -> str:
     return f"INSERT INTO order_history ({', '.join(ENTRY)}) VALUES ({', '.join(mark for _ in ENTRY)})"
 
@@ -35,6 +47,12 @@ def _update(mark: str) -> str:
 
 INSERT_SQLITE, UPDATE_SQLITE = _insert("?"), _update("?")
 INSERT_POSTGRESQL, UPDATE_POSTGRESQL = _insert("%s"), _update("%s")
+
+
+APPEND_POSTGRESQL = (
+    f"WITH moved AS ({UPDATE_POSTGRESQL} RETURNING id) INSERT INTO order_history ({_names(ENTRY)}) "
+    f"SELECT id, {', '.join(_typed(name) for name in ENTRY[1:])} FROM moved"
+)
 
 
 def next_of(state: str, event: str) -> str:
