@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -458,6 +459,29 @@ def test_nothing_is_settled_before_it_was_flushed(engine: Engine) -> None:
     assert taken.flushed == len(taken.got) == 12
     with Session(engine) as session:
         assert waiting(session, orders) == []
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_a_flush_never_takes_in_what_is_still_under_way(
+    sqlite: Engine, concurrency: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orderfsm.outbox.relays.SETTLE_AFTER", 0.0)
+    orders, under_way, flushes = shop(), set[int](), []
+
+    class Watched:
+        def __call__(self, message: Message) -> None:
+            under_way.add(message.order)
+            time.sleep(0.01 * (message.order % 3))
+            if message.action == "notify":
+                under_way.remove(message.order)
+
+        def flush(self) -> None:
+            assert not under_way
+            flushes.append(1)
+
+    emit(sqlite, orders, *LIFE, count=8)
+    report = Relay(sqlite, orders, Watched(), concurrency=concurrency).once()
+    assert (report.delivered, len(flushes)) == (24, 8 if concurrency == 1 else 1)
 
 
 # --- several at a time

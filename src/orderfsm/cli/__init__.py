@@ -1,4 +1,4 @@
-"""The command line: `orderfsm charts | show | check | trace | explain | draw | conform | demo | history | schema`."""
+"""The command line: `orderfsm charts | show | check | trace | relay | sweep | …`; `orderfsm --help` lists all."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from .letters import Letter, dead, dismiss, prune, revive, waiting
 from .message import Message
 from .policy import Policy
-from .relay import AsyncRelay, Relay, arelay, relay
+from .relays import AsyncRelay, Relay, arelay, relay
 from .round import Report
 from .stream import Delivery
 

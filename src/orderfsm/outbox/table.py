@@ -217,6 +217,8 @@ class Outbox:
 
     def held(self, connection: Connection, heads: Sequence[Place], token: str) -> set[Place]:
         """Those of the heads whose lease is still ours, locked: nobody else has taken them since."""
+        if not heads:
+            return set()
         rows = self.rows
         mine = select(*self.place(rows)).select_from(self._at(heads))
         mine = mine.where(rows.c.token == token, rows.c.settled_at.is_(None))

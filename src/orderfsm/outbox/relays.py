@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, TimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy import Connection
+    from sqlalchemy.exc import SQLAlchemyError
 
     from orderfsm.lifecycle import Lifecycle
     from orderfsm.sqlmodel.store import SqlStore
@@ -91,6 +92,7 @@ class _Base:
         self.random = random
         self.concurrency = concurrency
         self._flush: Callable[[], object] | None = getattr(deliver, "flush", None)
+        self._steady = self._flush is None or concurrency == 1  # else a flush would take in what is still under way
         self._stop = threading.Event()
         self._after: Place | None = None
 
@@ -172,7 +174,7 @@ class Relay(_Base):
         while not self._stop.is_set():
             try:
                 report = self.once()
-            except DBAPIError as error:
+            except (DBAPIError, TimeoutError) as error:
                 failures += 1
                 self._stop.wait(_pause(failures, error))
                 continue
@@ -187,7 +189,7 @@ class Relay(_Base):
         settled = time.monotonic()
         for stream in self._finished(round):
             round.finished.append(stream)
-            if time.monotonic() - settled > SETTLE_AFTER:
+            if self._steady and time.monotonic() - settled > SETTLE_AFTER:
                 self._settle(round)
                 settled = time.monotonic()
 
@@ -267,7 +269,7 @@ class AsyncRelay(_Base):
         while not self._stop.is_set():
             try:
                 report = await self.once()
-            except DBAPIError as error:
+            except (DBAPIError, TimeoutError) as error:
                 failures += 1
                 await asyncio.sleep(_pause(failures, error))
                 continue
@@ -282,7 +284,7 @@ class AsyncRelay(_Base):
         try:
             for task in asyncio.as_completed(tasks):
                 round.finished.append(await task)
-                if time.monotonic() - settled > SETTLE_AFTER:
+                if self._steady and time.monotonic() - settled > SETTLE_AFTER:
                     await self._settle(round)
                     settled = time.monotonic()
         finally:
@@ -317,7 +319,7 @@ class AsyncRelay(_Base):
             return await session.run_sync(run)
 
 
-def _pause(failures: int, error: DBAPIError) -> float:
+def _pause(failures: int, error: SQLAlchemyError) -> float:
     """How long to leave a database alone that has failed so many times in a row."""
-    LOG.warning("the relay's database failed, it is asked again: %s", type(error.orig).__name__)
+    LOG.warning("the relay's database failed, it is asked again: %s", type(getattr(error, "orig", error)).__name__)
     return min(LONGEST_WAIT, 0.5 * 2.0 ** min(failures, 10))
