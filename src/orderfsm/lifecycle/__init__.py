@@ -10,6 +10,7 @@ from .outcome import atransact, transact
 from .outlook import Allowed, Explanation
 from .parent import Parent
 from .sweep import Swept
+from .verdict import Sent, Verdict
 
 __all__ = [
     "Allowed",
@@ -21,7 +22,9 @@ __all__ = [
     "Lifecycle",
     "Parent",
     "Restated",
+    "Sent",
     "Swept",
+    "Verdict",
     "atransact",
     "lost_race",
     "transact",

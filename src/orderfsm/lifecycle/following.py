@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orderfsm.chart import START
-from orderfsm.errors import ChartError, Conflict, UnsoundChart
+from orderfsm.errors import ChartError, Conflict, OrderFsmError, UnsoundChart
 from orderfsm.history import ADOPTED
 from orderfsm.rollup import rollup
 from orderfsm.rollup.follow import facts_of, kept
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from .binding import Binding, Decision
     from .parent import Found, Parent, Source
+    from .written import Written
 
 __all__ = ["Items", "RollUp"]
 
@@ -150,6 +151,27 @@ class RollUp:
             order = touched(orders, session, key)
             cause = named(self._items, self._items.store.identity(item), entry.sequence)
             orders.items.bring(session, order, parent.actor, cause)  # type: ignore[union-attr]
+
+    def recorded_many(self, session: Session, written: Sequence[Written]) -> set[Any]:
+        """After entries of many items each of their orders follows, once; the items whose orders do not.
+
+        The orders come by their keys. What was written has to be undone when there are such items.
+        """
+        orders, parent = self._parent.orders, self._parent
+        sequences = {
+            identity: sequence
+            for each in written
+            for identity, sequence in zip(each.identities, each.sequences, strict=True)
+        }
+        stuck: set[Any] = set()
+        for key, items in self._source.orders_of(session, list(sequences)).items():
+            causes = (named(self._items, identity, sequences[identity]) for identity in items)
+            try:
+                order = touched(orders, session, key)
+                orders.items.bring(session, order, parent.actor, " ".join(causes))  # type: ignore[union-attr]
+            except OrderFsmError:
+                stuck.update(items)
+        return stuck
 
 
 def touched(orders: Binding, session: Session, key: Sequence[Any]) -> Any:

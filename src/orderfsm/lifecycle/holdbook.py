@@ -14,6 +14,8 @@ from orderfsm.sqlmodel.statements import Prepared
 from .holding import Hold
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy.orm import Session
 
     from orderfsm.cell import Step
@@ -38,6 +40,7 @@ class HoldBook:
         holds: Any = inspect(store.holds)
         self._table = holds.local_table
         keys = keys_of(inspect(store.order), self._table, holds.class_)
+        self._keys = keys
         self._locals = [local.name for _, _, local in keys]
         self._mine = and_(*(local == bindparam(f"of_{local.name}", type_=local.type) for _, _, local in keys))
 
@@ -61,6 +64,12 @@ class HoldBook:
             names = tuple(f"of_{name}" for name in self._locals)
             prepared = self._prepared[connection.dialect.driver] = Prepared(left, connection.dialect, names)
         return bool(prepared.run(connection, identity).fetchall()[0][0])
+
+    def among(self, session: Session, identities: Sequence[Any]) -> set[Any]:
+        """Those of many orders (their keys are given; they are locked) that have a hold that is not released."""
+        connection = self._connection(session)
+        left = self._table.c.released_at.is_(None)
+        return self._store.many(connection).among(connection, identities, self._keys, left)
 
     def keyed(self, session: Session, order: Stateful, column: str, key: str) -> tuple[Hold, str] | None:
         """The hold that was placed (`key`) or released (`release_key`) under a key, with the request's fingerprint."""
@@ -123,6 +132,10 @@ class HoldsEnd:
     def may_refuse(self, session: Session, order: Stateful, decided: Decision) -> bool:
         """Whether there are holds that would have to end."""
         return self.concerns(decided) and self._book.any(session, order)
+
+    def bound(self, session: Session, identities: Sequence[Any]) -> set[Any]:
+        """Those of many orders for which there is something to write: they have holds. Raises Unfit."""
+        return self._book.among(session, identities)
 
     def recorded(self, session: Session, order: Stateful, entry: Entry, step: Step | None) -> None:
         """End the holds that are left; refuse to resume while there are any."""

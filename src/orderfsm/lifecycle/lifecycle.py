@@ -16,6 +16,7 @@ from orderfsm.errors import ChartError
 from orderfsm.table import OPEN
 
 from . import outlook, sweep
+from .bulk import CHUNK, sending
 from .clock import now
 from .correcting import Correcting, Corrections
 from .following import touched
@@ -28,7 +29,7 @@ from .sweep import SYSTEM, Swept
 from .twin import twin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
     from threading import Event
 
     from sqlalchemy.orm import Session
@@ -40,10 +41,13 @@ if TYPE_CHECKING:
     from orderfsm.sqlmodel.store import SqlStore
 
     from .binding import Facts
+    from .bulk import AsyncMakers
     from .claims import Claims
     from .holding import Holding
     from .parent import Parent
+    from .selection import Selector
     from .sweep import AsyncSessions, Makers, Sessions
+    from .verdict import Sent
 
 __all__ = ["Allowed", "Explanation", "Lifecycle", "Swept", "lost_race"]
 
@@ -208,6 +212,107 @@ class Lifecycle(Holds, Correcting):
             touched(self, session, self.store.identity(order))
             return self.items.bring(session, order, actor or self.items.actor, caused_by)
 
+    # --- many orders
+
+    def send_many(
+        self,
+        session: Session,
+        which: Selector,
+        event: str,
+        *,
+        actor: Actor | str | None = None,
+        origin: str = "send",
+        reason: Reason | str | None = None,
+        links: Sequence[Link] = (),
+        payload: Mapping[str, Any] | None = None,
+        batch: str | None = None,
+        occurred_at: datetime | None = None,
+        caused_by: str | None = None,
+        chunk: int = CHUNK,
+    ) -> Sent:
+        """Send one event to many orders in the session's transaction, and give a verdict for each; the caller commits.
+
+        `which` is a select of orders (or a condition over their table), or their keys: tuples where a key has several
+        columns. An order that does not take the event disturbs none of the others. Entries have the id `batch` for a
+        key, so that an order takes a batch once, and a batch that was broken off may be sent again; without one a new
+        id is made. `chunk` orders are locked by their keys, decided and written at once. Objects in the session are
+        brought up to date.
+
+        Guards of one configuration that read only the call are asked once. Where they read the `facts` of the
+        application, orders are sent to one by one. Orders that follow their items do so once per chunk.
+
+        Raises UnknownEvent for an event that the chart does not have, TypeError or ValueError for what says no orders,
+        and what a guard or the facts raise that is no error of ours.
+        """
+        settled = self._settled(event, actor, origin, reason, links, payload, occurred_at, caused_by)
+        return sending(self, which, chunk, batch, settled).all(session)
+
+    def send_in_chunks(
+        self,
+        sessions: Makers,
+        which: Selector,
+        event: str,
+        *,
+        actor: Actor | str | None = None,
+        origin: str = "send",
+        reason: Reason | str | None = None,
+        links: Sequence[Link] = (),
+        payload: Mapping[str, Any] | None = None,
+        batch: str | None = None,
+        occurred_at: datetime | None = None,
+        caused_by: str | None = None,
+        chunk: int = CHUNK,
+    ) -> Iterator[Sent]:
+        """`send_many` for any number of orders: each chunk has a session of its own, and is **committed** here.
+
+        The verdicts of a chunk come after its commit; the next one is sent when they are asked for. `sessions` is an
+        engine, or a function that makes sessions. Keys may come from an iterator; memory holds one chunk at a time.
+        A chunk is tried again when somebody else was quicker, or when its commit is in doubt: then orders that it had
+        reached are told as `duplicate`. After a crash, the same call with the same `batch` goes on where it broke off.
+        """
+        settled = self._settled(event, actor, origin, reason, links, payload, occurred_at, caused_by)
+        return sending(self, which, chunk, batch, settled).chunks(sessions)
+
+    def asend_in_chunks(
+        self,
+        sessions: AsyncMakers,
+        which: Selector,
+        event: str,
+        *,
+        actor: Actor | str | None = None,
+        origin: str = "send",
+        reason: Reason | str | None = None,
+        links: Sequence[Link] = (),
+        payload: Mapping[str, Any] | None = None,
+        batch: str | None = None,
+        occurred_at: datetime | None = None,
+        caused_by: str | None = None,
+        chunk: int = CHUNK,
+    ) -> AsyncIterator[Sent]:
+        """`send_in_chunks` with an AsyncEngine, or a function that makes AsyncSessions."""
+        settled = self._settled(event, actor, origin, reason, links, payload, occurred_at, caused_by)
+        return sending(self, which, chunk, batch, settled).achunks(sessions)
+
+    def _settled(
+        self,
+        event: str,
+        actor: Actor | str | None,
+        origin: str,
+        reason: Reason | str | None,
+        links: Sequence[Link],
+        payload: Mapping[str, Any] | None,
+        occurred_at: datetime | None,
+        caused_by: str | None,
+    ) -> Callable[[str], Request]:
+        """From a batch's id to its request."""
+
+        def settled(batch: str) -> Request:
+            request = Request(event, event, actor, origin, reason, links, payload, batch, occurred_at, caused_by)
+            request.settle(self.clock())
+            return request
+
+        return settled
+
     # --- timers
 
     def sweep(
@@ -301,6 +406,7 @@ class Lifecycle(Holds, Correcting):
 
     aopen = twin(open)
     asend = twin(send)
+    asend_many = twin(send_many)
     areport = twin(report)
     aadopt = twin(adopt)
     aroll_up = twin(roll_up)

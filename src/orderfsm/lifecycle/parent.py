@@ -58,7 +58,7 @@ class Source:
         mapper: Any = inspect(items.store.order)
         self.table = mapper.local_table
         self._bind = {"mapper": mapper}
-        columns = _columns(items, parent)
+        columns = self._columns = _columns(items, parent)
         self._attributes = [mapper.get_property_by_column(column).key for column in columns]
         self._charts = (items.table, *map(compile, parent.charts))
         self._keys = len(mapper.primary_key)
@@ -70,6 +70,16 @@ class Source:
         """The key of the order that an item belongs to; None when it belongs to none."""
         key = tuple(getattr(item, name) for name in self._attributes)
         return None if None in key else key
+
+    def orders_of(self, session: Session, items: Sequence[Any]) -> dict[tuple[Any, ...], list[Any]]:
+        """The orders of many items (their keys are given), by key, each with its items."""
+        found: dict[tuple[Any, ...], list[Any]] = {}
+        many = self.items.store.many(session.connection(self._bind))
+        for row in many.beside(session.connection(self._bind), items, self._columns):
+            key = tuple(row[self._keys :])
+            if None not in key:
+                found.setdefault(key, []).append(tuple(row[: self._keys]))
+        return found
 
     def read(self, session: Session, key: Sequence[Any]) -> Iterator[Found]:
         """The items of the order with this key, by their own keys."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import inspect
 
 from orderfsm.pairing import keys_of
+from orderfsm.sqlmodel.given import Unfit
 from orderfsm.sqlmodel.pending import TimerStatements
 from orderfsm.timers import FOREVER, advance, armed, by_states, by_step
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from orderfsm.timers import Change, Pending
 
     from .binding import Decision
+    from .written import Written
 
 __all__ = ["Timing", "known_timers"]
 
@@ -67,6 +70,26 @@ class Timing:
             return
         connection = session.connection(self._store.bind)
         self.write(connection, self._store.identity(order), entry, change)
+
+    def recorded_many(self, session: Session, written: Written) -> None:
+        """The same for many orders; one by one where the clock stops, for there each timer has its own time left."""
+        change = self.change(written.entry, written.step)
+        connection = session.connection(self._store.bind)
+        if change.plain:
+            with suppress(Unfit):
+                self._write_many(connection, written, change)
+                return
+        for identity, sequence in zip(written.identities, written.sequences, strict=True):
+            self.write(connection, identity, replace(written.entry, sequence=sequence), change)
+
+    def _write_many(self, connection: Connection, written: Written, change: Change) -> None:
+        assert written.entry.recorded_at is not None  # noqa: S101
+        statements = self.statements(connection)
+        if change.left is None or change.left:
+            statements.forget_many(connection, written.identities, change.left)
+        for timer, begun in zip(change.armed, armed(change, 0, written.entry.recorded_at), strict=True):
+            delay = min(timer.delay, FOREVER)
+            statements.arm_many(connection, written.identities, written.sequences, begun, delay)
 
     def change(self, entry: Entry, step: Step | None) -> Change:
         """What an entry does to the timers, told by its step, or, without one, by the states before and after it."""

@@ -10,6 +10,7 @@ from sqlalchemy import Interval, and_, bindparam, delete, func, insert, or_, sel
 from orderfsm.pairing import defaults_of
 from orderfsm.timers import Pending
 
+from .many import Companion
 from .statements import Prepared
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class TimerStatements:
         judge = update(timers).where(this).values(judged)
         self._spend = Prepared(judge, dialect, (*one, *judged))
         self._postpone = Prepared(judge.where(timers.c.spent_at.is_(None)), dialect, (*one, *judged))
+        self._many = self._companion(dialect)
 
     def _given(self, name: str) -> Any:
         return bindparam(name, type_=self._timers.c[name].type)
@@ -108,6 +110,32 @@ class TimerStatements:
     def arm(self, connection: Connection, key: Sequence[Any], timer: Pending, delay: timedelta) -> None:
         """Insert a timer that runs; `delay` is added to the time by the database's clock, if that counts."""
         self._arm.run(connection, (*self._values(key, timer), delay))
+
+    def _companion(self, dialect: Dialect) -> Companion:
+        """The same for many orders at once."""
+        columns = self._timers.c
+        values = {name: bindparam(f"t_{name}", type_=columns[name].type) for name in NAME if name != "sequence"}
+        values |= {"due_at": self._counted() if self._asks else self._given("due_at")}
+        names = ("t_state", "t_event", "t_ordinal", "due_at", "delay")
+        return Companion(self._timers, self._keys, dialect, values, names, self._defaults)
+
+    def forget_many(
+        self, connection: Connection, keys: Sequence[tuple[Any, ...]], states: Iterable[str] | None
+    ) -> None:
+        """Remove the timers of many orders: those of these states, or all. Raises Unfit."""
+        self._many.clear(connection, keys, *(() if states is None else (self._timers.c.state.in_(sorted(states)),)))
+
+    def arm_many(
+        self,
+        connection: Connection,
+        keys: Sequence[tuple[Any, ...]],
+        sequences: Sequence[int],
+        timer: Pending,
+        delay: timedelta,
+    ) -> None:
+        """Insert a timer that runs for many orders, each with the sequence of its entry. Raises Unfit."""
+        values = (timer.state, timer.event, timer.ordinal, timer.due_at, delay)
+        self._many.add(connection, keys, sequences, *values)
 
     def add(self, connection: Connection, key: Sequence[Any], timer: Pending) -> None:
         """Insert a timer as it is."""

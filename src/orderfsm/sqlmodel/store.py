@@ -13,6 +13,7 @@ from orderfsm.history import Actor, Entry, Link, Reason
 from orderfsm.pairing import pairing
 
 from .columns import STATE
+from .many import ManyStatements
 from .statements import Reading, Statements
 from .status import StatusQuery
 
@@ -56,6 +57,7 @@ class SqlStore:
         self._reading = Reading(self.pairing)
         self._statements: dict[tuple[str, str], Statements] = {}
         self._queries: dict[tuple[str, str], StatusQuery] = {}
+        self._many: dict[tuple[str, str], ManyStatements] = {}
         self.bind = {"mapper": self.pairing.mapper}
 
     # --- reading
@@ -228,6 +230,14 @@ class SqlStore:
         except KeyError:
             made = self._statements[dialect.name, dialect.driver] = Statements(self.pairing, dialect)
             return made
+
+    def many(self, connection: Connection) -> ManyStatements:
+        """The statements for many orders at once, in the dialect of a connection."""
+        dialect = connection.dialect
+        known = self._many.get((dialect.name, dialect.driver))
+        if known is None:
+            known = self._many[dialect.name, dialect.driver] = ManyStatements(self.pairing, dialect)
+        return known
 
     def name(self, order: Stateful) -> str:
         """The order in messages, such as `Order 17`."""

@@ -1,0 +1,70 @@
+"""Rows that travel with a statement: a table made of parameters, one array per column, so that a statement is a set's.
+
+PostgreSQL gets arrays (`unnest`), SQLite JSON (`json_each`). The text of a statement is the same for any number of
+rows.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Text, bindparam, column, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import Dialect
+
+__all__ = ["Given", "Unfit"]
+
+
+class Unfit(Exception):
+    """A value that cannot travel so: SQLite's JSON holds neither bytes nor every fraction."""
+
+
+class Given:
+    """The columns of such a table, by name and type; `table` is what statements select from.
+
+    `names` are the names of its parameters.
+    """
+
+    def __init__(self, dialect: Dialect, columns: Mapping[str, Any]) -> None:
+        self._arrays = dialect.name == "postgresql"
+        self.names = tuple(f"given_{name}" for name in columns)
+        self.table: Any = self._unnested(columns) if self._arrays else self._parsed(columns)
+        self._processors = [type_.dialect_impl(dialect).bind_processor(dialect) for type_ in columns.values()]
+
+    def _unnested(self, columns: Mapping[str, Any]) -> Any:
+        arrays = [bindparam(f"given_{name}", type_=ARRAY(type_, dimensions=1)) for name, type_ in columns.items()]
+        made = [column(name, type_) for name, type_ in columns.items()]
+        return func.unnest(*arrays).table_valued(*made, name="given").render_derived(name="given")
+
+    def _parsed(self, columns: Mapping[str, Any]) -> Any:
+        """The arrays side by side. All but the first are read once and found by their place in an index."""
+        arrays = [func.json_each(bindparam(f"given_{name}", type_=Text())) for name in columns]
+        first, *others = (each.table_valued("key", "value", name=f"c{place}") for place, each in enumerate(arrays))
+        parts: list[Any] = [first]
+        joined: Any = first
+        for place, other in enumerate(others, 1):
+            part = select(other.c.key, other.c.value).cte(f"p{place}").prefix_with("MATERIALIZED")
+            joined = joined.join(part, part.c.key == first.c.key)
+            parts.append(part)
+        values = (part.c.value.label(name) for part, name in zip(parts, columns, strict=True))
+        return select(*values).select_from(joined).cte("given").prefix_with("MATERIALIZED")
+
+    def packed(self, *columns: Sequence[Any]) -> list[Any]:
+        """The values of the parameters; raises Unfit."""
+        if self._arrays:
+            return [list(values) for values in columns]
+        return [_text(values, process) for values, process in zip(columns, self._processors, strict=True)]
+
+
+def _text(values: Sequence[Any], process: Any) -> str:
+    """A column as JSON, its values as the driver would get them."""
+    found = values if process is None else [None if value is None else process(value) for value in values]
+    for kind in set(map(type, found)):
+        if kind not in (int, str, bool, type(None)):
+            raise Unfit(kind.__name__)
+    return json.dumps(found, ensure_ascii=False)

@@ -1,0 +1,259 @@
+"""The statements for many orders at once: what is the same for all is bound once, the rest travels as arrays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import and_, bindparam, delete, exists, false, insert, literal, literal_column, select, tuple_, update
+
+from orderfsm.pairing import AFTERWARDS, ENTRY
+
+from .given import Given
+from .statements import Prepared
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from sqlalchemy import Column, Connection, Dialect, Table
+
+    from orderfsm.pairing import Pairing
+
+    Identity = tuple[Any, ...]
+    Keys = Sequence[tuple[str, Column[Any], Column[Any]]]
+    Defaults = Mapping[str, Callable[[], Any]]
+
+__all__ = ["Companion", "ManyStatements", "Standing"]
+
+OWN = "revision"
+
+
+class Standing(NamedTuple):
+    """Where an order stands."""
+
+    identity: Identity
+    configuration: str | None
+    revision: int
+
+
+class ManyStatements:
+    """The statements over a pairing for one dialect.
+
+    Orders are locked as they are read: on PostgreSQL their rows, by key, so that two who do this never wait for each
+    other in a circle; on SQLite the database.
+    """
+
+    def __init__(self, pairing: Pairing, dialect: Dialect) -> None:
+        self._pairing, self._dialect = pairing, dialect
+        self._together = dialect.name == "postgresql"
+        self._orders, self._past = pairing.orders, pairing.history
+        self._columns = {name: column.type for name, column, _ in pairing.keys}
+        self._lock = update(self._orders).values(revision=self._orders.c.revision).where(false())
+        self._keys = Given(dialect, self._columns)
+        self._standing = self._read_by_keys()
+        self._entries = self._read_entries()
+        self._same, own = shared(self._past, pairing.defaults)
+        self._made = {f"default_{name}": made for name, made in own.items()}
+        self._made |= {f"stamp_{name}": made for name, made in pairing.stamps.items()}
+        self._given = Given(dialect, self._columns | {OWN: self._orders.c.revision.type} | self._made_types(own))
+        names = (*self._given.names, *ENTRY, *(f"default_{name}" for name in self._same))
+        self._append = Prepared(self._moving() if self._together else self._appending(), dialect, names)
+        self._move = Prepared(self._moved(), dialect, names)
+
+    def _made_types(self, own: Iterable[str]) -> dict[str, Any]:
+        past, orders = self._past.c, self._orders.c
+        types = {f"default_{name}": past[name].type for name in own}
+        return types | {f"stamp_{name}": orders[name].type for name in self._pairing.stamps}
+
+    # --- reading
+
+    def lock(self, connection: Connection) -> None:
+        """On SQLite, nobody else writes from now on until the transaction ends."""
+        if not self._together:
+            connection.execute(self._lock)
+
+    def standing(self, connection: Connection, identities: Sequence[Identity]) -> list[Standing]:
+        """Where the orders with these keys stand, by key, locked; those without a row are absent. Raises Unfit."""
+        packed = dict(zip(self._keys.names, self._keys.packed(*zip(*identities, strict=True)), strict=True))
+        return self._found(connection, self._standing, packed)
+
+    def page(self, connection: Connection, condition: Any, after: Identity, most: int) -> list[Standing]:
+        """Where the next orders that fit a condition stand, by key, locked."""
+        keys = [column for _, column, _ in self._pairing.keys]
+        query = self._read().where(condition).limit(most)
+        if after:
+            query = query.where(_beyond(keys, after))
+        return self._found(connection, query, {})
+
+    def _found(self, connection: Connection, query: Any, parameters: Mapping[str, Any]) -> list[Standing]:
+        width = len(self._columns)
+        rows = connection.execute(query, parameters)
+        if width == 1:
+            return [Standing((key,), configuration, revision) for key, configuration, revision in rows]
+        return [Standing(tuple(row[:width]), *row[width:]) for row in rows]
+
+    def _read(self) -> Any:
+        orders = self._orders
+        keys = [column for _, column, _ in self._pairing.keys]
+        query = select(*keys, orders.c.configuration, orders.c.revision).order_by(*keys)
+        return query.with_for_update(key_share=True, of=orders)
+
+    def _read_by_keys(self) -> Any:
+        given = self._keys.table
+        return self._read().select_from(given.join(self._orders, _same(self._pairing.keys, given)))
+
+    def _read_entries(self) -> Any:
+        past, given = self._past, self._keys.table
+        ours = and_(*(local == given.c[name] for name, _, local in self._pairing.keys))
+        found = select(*(local for _, _, local in self._pairing.keys), past.c.sequence, past.c.fingerprint)
+        return found.select_from(given.join(past, ours)).where(past.c.key == bindparam("key"))
+
+    def keyed(self, connection: Connection, identities: Sequence[Identity], key: str) -> dict[Identity, Any]:
+        """Which of these orders have an entry with this key: its sequence and the fingerprint of its request."""
+        width = len(self._columns)
+        packed = dict(zip(self._keys.names, self._keys.packed(*zip(*identities, strict=True)), strict=True))
+        rows = connection.execute(self._entries, packed | {"key": key})
+        return {tuple(row[:width]): (row[width], row[width + 1]) for row in rows}
+
+    def beside(self, connection: Connection, identities: Sequence[Identity], columns: Sequence[Any]) -> Sequence[Any]:
+        """Other columns of these orders, each row with the order's key in front, by those columns."""
+        given = self._keys.table
+        query = select(*(column for _, column, _ in self._pairing.keys), *columns).order_by(*columns)
+        query = query.select_from(given.join(self._orders, _same(self._pairing.keys, given)))
+        packed = self._keys.packed(*zip(*identities, strict=True)) if identities else []
+        return connection.execute(query, dict(zip(self._keys.names, packed, strict=True))).all() if packed else []
+
+    def among(
+        self, connection: Connection, identities: Sequence[Identity], keys: Keys, *conditions: Any
+    ) -> set[Identity]:
+        """Those of these orders that rows of another table refer to (its columns are in `keys`), as far as they fit."""
+        given = self._keys.table
+        named = [given.c[name] for name, _, _ in keys]
+        theirs = and_(*(local == given.c[name] for name, _, local in keys), *conditions)
+        query = select(*named).select_from(given).where(exists().where(theirs))
+        packed = self._keys.packed(*zip(*identities, strict=True))
+        rows = connection.execute(query, dict(zip(self._keys.names, packed, strict=True)))
+        return {tuple(row) for row in rows}
+
+    # --- writing
+
+    def record(self, connection: Connection, rows: Sequence[Standing], values: Sequence[Any]) -> int:
+        """Append an entry to each of these orders and move it; how many there were that still stood where they did.
+
+        `values` are the columns of ENTRY; the sequence among them does not count. Raises Unfit.
+        """
+        if not rows:
+            return 0
+        identities, _, revisions = zip(*rows, strict=True)
+        made = ([make() for _ in rows] for make in self._made.values())
+        given = self._given.packed(*zip(*identities, strict=True), revisions, *made)
+        parameters = (*given, *values, *(make() for make in self._same.values()))
+        written = self._append.run(connection, parameters).rowcount
+        if not self._together:
+            self._move.run(connection, parameters)
+        return written
+
+    def _appending(self) -> Any:
+        """INSERT INTO history SELECT … FROM given JOIN orders, as far as they have the revision that was read."""
+        orders, given = self._orders, self._given.table
+        row = self._entry(given)
+        free = and_(_same(self._pairing.keys, given), orders.c.revision == given.c[OWN])
+        chosen = select(*row.values()).select_from(given.join(orders, free))
+        return insert(self._past).from_select(list(row), chosen).inline()
+
+    def _moving(self) -> Any:
+        """WITH moved AS (UPDATE orders … FROM given RETURNING …) INSERT INTO history SELECT … FROM moved."""
+        given = self._given.table
+        row = self._entry(given)
+        kept = {name: value for name, value in row.items() if not _constant(value)}
+        moved = self._moved().returning(*(value.label(name) for name, value in kept.items())).cte("moved")
+        chosen = select(*(moved.c[name] if name in kept else value for name, value in row.items()))
+        return insert(self._past).from_select(list(row), chosen.select_from(moved)).inline()
+
+    def _moved(self) -> Any:
+        """UPDATE orders FROM given, as far as they have the revision that was read."""
+        orders, past, given = self._orders, self._past, self._given.table
+        values: dict[str, Any] = {name: bindparam(to, type_=past.c[to].type) for name, to in AFTERWARDS.items()}
+        values["revision"] = given.c[OWN] + literal_column("1")
+        values |= {name: given.c[f"stamp_{name}"] for name in self._pairing.stamps}
+        return update(orders).values(values).where(_same(self._pairing.keys, given), orders.c.revision == given.c[OWN])
+
+    def _entry(self, given: Any) -> dict[str, Any]:
+        """Column -> value, for a new row of the history."""
+        past = self._past
+        row: dict[str, Any] = {local.name: given.c[name] for name, _, local in self._pairing.keys}
+        row |= {name: bindparam(name, type_=past.c[name].type) for name in ENTRY}
+        row["sequence"] = given.c[OWN] + literal_column("1")
+        row |= {name: bindparam(f"default_{name}", type_=past.c[name].type) for name in self._same}
+        return row | {
+            name.removeprefix("default_"): given.c[name] for name in self._made if name.startswith("default_")
+        }
+
+
+class Companion:
+    """Statements over a table beside the orders, for many of them at once.
+
+    `values` are what its columns get, with parameters that are the same for all and are named in `names`; `defaults`
+    are made for each row.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        keys: Keys,
+        dialect: Dialect,
+        values: Mapping[str, Any],
+        names: Sequence[str],
+        defaults: Defaults,
+    ) -> None:
+        self._same, self._own = shared(table, defaults)
+        types = {name: local.type for name, _, local in keys}
+        made = {f"default_{name}": table.c[name].type for name in self._own}
+        self._given = Given(dialect, types | {"sequence": table.c.sequence.type} | made)
+        given = self._given.table
+        row: dict[str, Any] = {local.name: given.c[name] for name, _, local in keys}
+        row |= {"sequence": given.c.sequence} | {name: given.c[f"default_{name}"] for name in defaults} | dict(values)
+        chosen = select(*row.values()).select_from(given)
+        self._add = Prepared(
+            insert(table).from_select(list(row), chosen).inline(), dialect, (*self._given.names, *names)
+        )
+        self._keys = Given(dialect, types)
+        theirs = tuple_(*(local for _, _, local in keys)).in_(
+            select(*(self._keys.table.c[name] for name, _, _ in keys))
+        )
+        self._cleared = delete(table).where(theirs)
+        self._clear = Prepared(self._cleared, dialect, self._keys.names)
+
+    def add(self, connection: Connection, identities: Sequence[Identity], sequences: Sequence[int], *same: Any) -> None:
+        """Insert a row for each of these orders."""
+        made = ([make() for _ in identities] for make in self._own.values())
+        given = self._given.packed(*zip(*identities, strict=True), sequences, *made)
+        self._add.run(connection, (*given, *same, *(make() for make in self._same.values())))
+
+    def clear(self, connection: Connection, identities: Sequence[Identity], *conditions: Any) -> None:
+        """Delete the rows of these orders, as far as the conditions hold."""
+        packed = self._keys.packed(*zip(*identities, strict=True))
+        if conditions:
+            connection.execute(self._cleared.where(*conditions), dict(zip(self._keys.names, packed, strict=True)))
+        else:
+            self._clear.run(connection, packed)
+
+
+def shared(table: Table, defaults: Defaults) -> tuple[Defaults, Defaults]:
+    """The defaults that are the same for every row, and those that are made for each."""
+    same = {name: make for name, make in defaults.items() if table.c[name].default.is_scalar}  # type: ignore[union-attr]
+    return same, {name: make for name, make in defaults.items() if name not in same}
+
+
+def _same(keys: Keys, given: Any) -> Any:
+    return and_(*(column == given.c[name] for name, column, _ in keys))
+
+
+def _constant(value: Any) -> bool:
+    return bool(value.__visit_name__ == "bindparam")
+
+
+def _beyond(keys: Sequence[Any], after: Identity) -> Any:
+    """That a key comes after this one."""
+    if len(keys) == 1:
+        return keys[0] > after[0]
+    return tuple_(*keys) > tuple_(*(literal(value, key.type) for key, value in zip(keys, after, strict=True)))
