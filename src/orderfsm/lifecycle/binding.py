@@ -70,7 +70,10 @@ class Follower(Protocol):
 
 @runtime_checkable
 class Objector(Follower, Protocol):
-    """A follower that may refuse what it would have to write; then the entry is undone as well."""
+    """A follower that may refuse what it would have to write; then the entry is undone as well.
+
+    Objectors come after the other followers, and one that cannot refuse has nothing to write.
+    """
 
     def may_refuse(self, session: Session, order: Stateful, decided: Decision) -> bool:
         """Whether it might after this decision: only then a savepoint is worth its time."""
@@ -108,6 +111,7 @@ class Binding:
         self.timing = None if store.timers is None else Timing(self.table, store, clock)
         self._followers: tuple[Follower, ...] = ()
         self._objectors: tuple[Objector, ...] = ()
+        self._obedient: tuple[Follower, ...] = ()
         self._follow(*self._following())
 
     def _following(self) -> Iterator[Follower]:
@@ -126,6 +130,7 @@ class Binding:
     def _follow(self, *followers: Follower) -> None:
         self._followers += followers
         self._objectors = tuple(follower for follower in self._followers if isinstance(follower, Objector))
+        self._obedient = tuple(follower for follower in self._followers if not isinstance(follower, Objector))
         self._concerns = tuple(getattr(follower, "concerns", _always) for follower in self._followers)
 
     def _followed(self, decided: Decision) -> bool:
@@ -233,9 +238,11 @@ class Binding:
             if prior is None:
                 raise
             return prior
-        if self._objectors and any(follower.may_refuse(session, order, decided) for follower in self._objectors):
-            with savepoint(session, self.store.bind):
-                return self._write(session, order, request, decided)
+        if self._objectors:
+            objecting = [follower for follower in self._objectors if follower.may_refuse(session, order, decided)]
+            if objecting:
+                with savepoint(session, self.store.bind):
+                    return self._write(session, order, request, decided, objecting)
         return self._write(session, order, request, decided)
 
     def _verify_claim(self, session: Session, order: Stateful, request: Request, decided: Decision) -> None:
@@ -246,14 +253,21 @@ class Binding:
             place = (self.chart.name, decided.before, request.event)
             self.claims.verify(*place, request.occurred_at, before, request.recorded_at)
 
-    def _write(self, session: Session, order: Stateful, request: Request, decided: Decision) -> Entry:
-        """Record what was decided, and what follows it."""
+    def _write(
+        self,
+        session: Session,
+        order: Stateful,
+        request: Request,
+        decided: Decision,
+        objecting: Sequence[Follower] = (),
+    ) -> Entry:
+        """Record what was decided, and what follows it; objectors that could not refuse have nothing to write."""
         if not decided.revision:
             self.store.admit(session, order)
         entry = self._entry(self.store.key(order), request, decided)
         if not self.store.record(session, order, entry, request.fingerprint, self.registrar):
             return self._overtaken(session, order, request, decided.revision)
-        for follower in self._followers:
+        for follower in (*self._obedient, *objecting):
             follower.recorded(session, order, entry, decided.step)
         return entry
 
