@@ -16,7 +16,7 @@ from faults.log import Call, calls
 from faults.workload import EDGES, EMITTING, PATIENCE
 from orderfsm.sqlmodel import UtcDateTime
 
-__all__ = ["Verdict", "check"]
+__all__ = ["Row", "Verdict", "check", "judged"]
 
 
 class Row(NamedTuple):
@@ -81,18 +81,23 @@ def check(engine: Engine, logs: Iterable[Path]) -> Verdict:
         standing = connection.execute(text("SELECT id, configuration, code, revision FROM orders")).all()
         emitted = Counter(tuple(row) for row in connection.execute(OUTBOX))
         armed = Counter(tuple(row) for row in connection.execute(TIMERS))
+    verdict = judged(calls(logs), rows, [tuple(stand) for stand in standing])
+    wanted = Counter((row.order, row.sequence, 1, "notify") for row in rows if row.event in EMITTING)
+    verdict.outbox = (emitted - wanted).total() + (wanted - emitted).total()
+    waiting = Counter((order, "held", "resume", sequence) for order, after, _, sequence in standing if after == "held")
+    verdict.timers = (armed - waiting).total() + (waiting - armed).total()
+    return verdict
+
+
+def judged(told: Mapping[str, Call], rows: Sequence[Row], standing: Iterable[tuple[Any, ...]]) -> Verdict:
+    """The verdict on entries by order and sequence, and on where orders stand: key, configuration, code, revision."""
     verdict = Verdict(entries=len(rows))
-    told = calls(logs)
     histories: dict[int, list[Row]] = {}
     for row in rows:
         histories.setdefault(row.order, []).append(row)
     for order, *stand in standing:
         _history(verdict, histories.get(order, []), tuple(stand))
     _answers(verdict, told, rows)
-    wanted = Counter((row.order, row.sequence, 1, "notify") for row in rows if row.event in EMITTING)
-    verdict.outbox = (emitted - wanted).total() + (wanted - emitted).total()
-    waiting = Counter((order, "held", "resume", sequence) for order, after, _, sequence in standing if after == "held")
-    verdict.timers = (armed - waiting).total() + (waiting - armed).total()
     _order(verdict, told, histories)
     return verdict
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Call", "Log", "calls", "lines", "unanswered"]
+__all__ = ["Call", "Log", "calls", "entered", "lines", "unanswered"]
 
 SEND, READ = "send", "read"
 
@@ -87,10 +87,15 @@ class Call:
 
 def calls(paths: Iterable[Path]) -> dict[str, Call]:
     """The calls of all clients by their names."""
+    return entered(lines(path) for path in paths)
+
+
+def entered(logs: Iterable[Iterable[dict[str, Any]]]) -> dict[str, Call]:
+    """The same from the lines of each log."""
     found: dict[str, Call] = {}
-    for path in paths:
+    for log in logs:
         waiting: Call | None = None
-        for line in lines(path):
+        for line in log:
             waiting = _take(found, waiting, line)
         if waiting is not None:
             waiting.open = True
