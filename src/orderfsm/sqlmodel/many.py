@@ -211,11 +211,11 @@ class Companion:
         self._given = Given(dialect, types | {"sequence": table.c.sequence.type} | made)
         given = self._given.table
         row: dict[str, Any] = {local.name: given.c[name] for name, _, local in keys}
-        row |= {"sequence": given.c.sequence} | {name: given.c[f"default_{name}"] for name in defaults} | dict(values)
+        row |= {"sequence": given.c.sequence} | {name: given.c[f"default_{name}"] for name in self._own} | dict(values)
+        row |= {name: bindparam(f"default_{name}", type_=table.c[name].type) for name in self._same}
         chosen = select(*row.values()).select_from(given)
-        self._add = Prepared(
-            insert(table).from_select(list(row), chosen).inline(), dialect, (*self._given.names, *names)
-        )
+        names = (*self._given.names, *names, *(f"default_{name}" for name in self._same))
+        self._add = Prepared(insert(table).from_select(list(row), chosen).inline(), dialect, names)
         self._keys = Given(dialect, types)
         theirs = tuple_(*(local for _, _, local in keys)).in_(
             select(*(self._keys.table.c[name] for name, _, _ in keys))
