@@ -142,6 +142,23 @@ def test_corrections_end_and_begin_the_timers_of_what_they_change(engine: Engine
     assert waiting(engine, orders, key) == {"work.expire": 29, "work.nudge": 6, "prep.escalate": 3}
 
 
+def test_many_at_once_have_the_timers_that_each_would_have(engine: Engine, kind: Kept, clock: Still) -> None:
+    orders = lifecycle(kind, LEASE, clock=clock)
+    one, *many = [opened(engine, orders, kind) for _ in range(4)]
+    for event in ("accept", "escalate", "hold", "resume"):
+        clock.forward(days=1)
+        sent(engine, orders, one, event)
+        with Session(engine) as session:
+            orders.send_many(session, many, event)
+            session.commit()
+        alone = [row[-11:] for row in timers(engine, orders, one)]
+        assert alone
+        for key in many:
+            assert [row[-11:] for row in timers(engine, orders, key)] == alone
+    clock.forward(days=2)
+    assert {(each.order, each.event) for each in orders.sweep(engine)} == {(key, "nudge") for key in (one, *many)}
+
+
 def test_a_chart_without_timers_has_no_follower_and_writes_nothing(engine: Engine, ready: Kept) -> None:
     orders = lifecycle(ready)
     assert orders.timing is not None
