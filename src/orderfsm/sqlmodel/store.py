@@ -122,7 +122,7 @@ class SqlStore:
         return self.parts(order)
 
     def parts(self, key: Any) -> tuple[Any, ...]:
-        """The parts of a key as `key` gives it: a value, or a tuple. Raises TypeError when there are too few or many."""
+        """The parts of a key as `key` gives it: a value, or a tuple; raises TypeError when there are not as many."""
         parts = key if isinstance(key, tuple) else (key,)
         if len(parts) != len(self.pairing.keys):
             raise TypeError(f"{key!r} is neither a {self.order.__name__} nor a key of one")
