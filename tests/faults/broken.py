@@ -6,6 +6,7 @@ They write the same tables, with SQL of their own, on a database without trigger
 from __future__ import annotations
 
 import random
+import time
 import uuid
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -52,6 +53,10 @@ class ByHand:
         found = connection.execute(query, {"order": order}).one()
         return found[0], found[1]
 
+    def facts(self) -> None:
+        """Something that takes a little while between looking and writing, as asking another server does."""
+        time.sleep(0.002)
+
     def decide(self, before: str | None, event: str) -> str:
         after = AFTER.get((str(before), event))
         if after is None:
@@ -74,6 +79,7 @@ class NoCompare(ByHand):
     def send(self, order: int, event: str, call: str, key: str) -> Written:
         before, _ = self.look(order)
         after = self.decide(before, event)
+        self.facts()
         try:
             with self.engine.begin() as connection:
                 entry = Entry(self.last(connection, order) + 1, str(before), after)
@@ -91,6 +97,7 @@ class LockWithoutCheck(ByHand):
     def send(self, order: int, event: str, call: str, key: str) -> Written:
         before, _ = self.look(order)
         after = self.decide(before, event)
+        self.facts()
         with self.engine.begin() as connection:
             self.row(connection, order, "FOR UPDATE")
             entry = Entry(self.last(connection, order) + 1, str(before), after)

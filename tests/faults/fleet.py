@@ -66,12 +66,14 @@ class Fleet:
             self._read[path] = self._read.get(path, 0) + len(whole)
         return self._count
 
-    def until(self, acknowledged: int, *, seconds: float = 300) -> None:
-        """Wait until so many are acknowledged; raises TimeoutError."""
-        end = time.monotonic() + seconds
+    def until(self, acknowledged: int, *, seconds: float = 120) -> None:
+        """Wait until so many are acknowledged; raises TimeoutError when none is for so long."""
+        count, end = -1, 0.0
         while self.acknowledged < acknowledged:
+            if self._count > count:
+                count, end = self._count, time.monotonic() + seconds
             if time.monotonic() > end:
-                raise TimeoutError(f"{self._count} of {acknowledged} transitions were acknowledged in {seconds} s")
+                raise TimeoutError(f"{count} of {acknowledged} are acknowledged, and none in the last {seconds} s")
             time.sleep(0.005)
 
     def kill(self) -> None:

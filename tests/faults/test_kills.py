@@ -76,6 +76,6 @@ def test_lost_answers_are_resolved_by_the_key(tmp_path: Path) -> None:
     ],
 )
 def test_the_fault_of_a_broken_engine_is_found(sender: str, expected: str, tmp_path: Path) -> None:
-    broken = Plan(f"sqlite:///{tmp_path}/orders.db", str(tmp_path), (0, 1), sender=sender)
+    broken = Plan(f"sqlite:///{tmp_path}/orders.db", str(tmp_path), (0,), sender=sender)
     verdict = under_fire(broken, clients=4, kills=15, acknowledged=500, guarded=False)
     assert verdict.faults.get(expected, 0) > 0, verdict
