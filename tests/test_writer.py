@@ -393,7 +393,7 @@ def begun_by(engine: Engine, writer: Writer, keys: list[int]) -> Callable[[], in
     """How many transactions the entries have that are written from now on: PostgreSQL's rows know theirs."""
     if engine.dialect.name == "sqlite":
         sent: list[str] = []
-        writer._line._connection.connection.driver_connection.set_trace_callback(sent.append)  # type: ignore[union-attr]
+        writer._lines[0]._connection.connection.driver_connection.set_trace_callback(sent.append)  # type: ignore[union-attr]
         return lambda: sent.count("COMMIT")
     among = ", ".join(map(str, keys))
 
@@ -558,7 +558,7 @@ def test_a_cancelled_task_leaves_the_queue_and_disturbs_nobody(engine: Engine, g
             await waiting
         return await first, await other
 
-    with Writer(orders, engine) as writer:
+    with Writer(orders, engine, connections=1) as writer:
         first, other = asyncio.run(main())
     assert (first.sequence, other.sequence) == (2, 2)
     assert len(history(engine, orders, b)) == 1
@@ -584,7 +584,7 @@ def test_a_task_that_is_cancelled_while_it_is_served_does_not_disturb_the_group(
 def test_closing_serves_what_waits_and_takes_no_more(engine: Engine, gate: Gate) -> None:
     orders = held(gate)
     a, b = begin(engine, orders, number=2)
-    writer = Writer(orders, engine)
+    writer = Writer(orders, engine, connections=1)
     with ThreadPoolExecutor(4) as pool:
         first = pool.submit(writer.send, a, "ask")
         assert gate.reached.wait(30)

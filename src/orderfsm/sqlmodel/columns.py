@@ -50,9 +50,18 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def _sqlite_text(moment: datetime | None) -> str | None:
+    global _last
     if moment is None:
         return None
-    return (moment if moment.tzinfo is UTC else utc(moment)).isoformat(" ", "microseconds")[:26]
+    known, text = _last
+    if moment is not known:
+        text = (moment if moment.tzinfo is UTC else utc(moment)).isoformat(" ", "microseconds")[:26]
+        _last = moment, text
+    return text
+
+
+_last: tuple[datetime | None, str] = (None, "")
+"""The moment that was asked for last, and its text: an entry is mostly recorded when it occurred."""
 
 
 def utc(moment: datetime) -> datetime:

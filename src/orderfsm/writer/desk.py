@@ -1,4 +1,4 @@
-"""Who serves: of those who come at the same time one leads, serves all that have gathered, and hands over.
+"""Who serves: of those who come at the same time one leads (or a few), serves what has gathered, and hands over.
 
 Groups form by themselves: whoever comes while a group is being committed is in the next one. A caller who is alone
 leads and serves itself, in its own thread. Tasks of an event loop are served by a thread of the desk's.
@@ -25,17 +25,22 @@ if TYPE_CHECKING:
 __all__ = ["Desk"]
 
 
-class Desk:
-    """A queue of tickets, at most `limit`, of which `serve` gets up to `most` at a time, from one thread at a time."""
+SMALL = 8
+"""A group that is not split."""
 
-    def __init__(self, serve: Callable[[list[Ticket]], None], *, most: int, limit: int) -> None:
+
+class Desk:
+    """A queue of tickets, at most `limit`; `serve` gets up to `most` at a time, in up to `leaders` threads at once."""
+
+    def __init__(self, serve: Callable[[list[Ticket]], None], *, most: int, limit: int, leaders: int = 1) -> None:
         self._serve, self._most, self._limit = serve, most, limit
+        self._free = self._leaders = leaders
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)  # there is room again, or nobody leads any more
         self._queue: deque[Ticket] = deque()
         self._waiting: deque[asyncio.Future[None]] = deque()  # tasks that wait for room
         self._sleepers = 0
-        self._led = self._closed = False
+        self._closed = False
         self._own: ThreadPoolExecutor | None = None
 
     # --- threads
@@ -56,11 +61,11 @@ class Desk:
     def _queued(self, ticket: Ticket) -> bool:
         """Put a ticket into the queue; False when nobody is there, so that the caller is to lead at once."""
         with self._lock:
-            while self._led and len(self._queue) >= self._limit and not self._closed:
+            while not self._free and len(self._queue) >= self._limit and not self._closed:
                 self._wait()
             self._verify_open()
-            if not self._led:
-                self._led = True
+            if self._free:
+                self._free -= 1
                 return False
             ticket.gate = threading.Lock()
             ticket.gate.acquire()
@@ -93,15 +98,17 @@ class Desk:
             if len(self._queue) >= self._limit:
                 return False
             self._queue.append(ticket)
-            employs, self._led = not self._led, True
+            employs = self._free > 0
+            if employs:
+                self._free -= 1
         if employs:
             self._employ()
         return True
 
     def _employ(self) -> None:
-        """Let the desk's own thread lead."""
+        """Let a thread of the desk's own lead."""
         if self._own is None:
-            self._own = ThreadPoolExecutor(1, "orderfsm-writer")
+            self._own = ThreadPoolExecutor(self._leaders, "orderfsm-writer")
         self._own.submit(self._lead)
 
     # --- leading
@@ -109,7 +116,9 @@ class Desk:
     def _lead(self, tickets: list[Ticket] | None = None) -> None:
         """Serve one group (the tickets given, and those that wait), then let the next one lead."""
         try:
-            self._serve_group(self._take(tickets or []))
+            group = self._take(tickets or [])
+            self._call_another()
+            self._serve_group(group)
         finally:
             self._hand_over()
 
@@ -127,18 +136,28 @@ class Desk:
     def _take(self, group: list[Ticket]) -> list[Ticket]:
         """The next group, oldest first; those who have gone are left out."""
         with self._lock:
-            while self._queue and len(group) < self._most:
+            share = -(-(len(self._queue) + len(group)) // (self._free + 1))  # what is left is for whoever else may lead
+            most = min(self._most, max(share, SMALL))
+            while self._queue and len(group) < most:
                 ticket = self._queue.popleft()
                 if not ticket.unwanted:
                     group.append(ticket)
             self._tell()
         return group
 
+    def _call_another(self) -> None:
+        """Let somebody else lead as well, when that is possible and there is somebody."""
+        with self._lock:
+            if not self._free or not self._queue:
+                return
+            self._free -= 1
+        self._hand_over()
+
     def _hand_over(self) -> None:
         with self._lock:
             following = self._queue[0] if self._queue else None
             if following is None:
-                self._led = False
+                self._free += 1
                 self._tell()
             elif following.gate is not None:
                 self._queue.popleft()
@@ -169,7 +188,7 @@ class Desk:
         """Serve what waits and take no more; returns when nothing is left."""
         with self._lock:
             self._closed = True
-            while self._led:
+            while self._free < self._leaders:
                 self._wait()
             self._tell()
         if self._own is not None:

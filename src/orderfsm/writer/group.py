@@ -83,7 +83,8 @@ class Group:
 
     def run(self, tickets: Sequence[Ticket]) -> None:
         """Answer every ticket; `finish` writes what was decided. A database's error is raised, and answers nobody."""
-        self._positions = self._lane.standing(sorted({t.identity for t in tickets if t.work is None}))
+        identities = {ticket.identity for ticket in tickets if ticket.work is None}
+        self._positions = self._lane.standing(sorted(identities) if len(identities) > 1 else [*identities])
         keys = [(ticket.identity, ticket.request.key) for ticket in tickets if ticket.request.key is not None]
         if keys:
             self._keys = self._lane.used(keys)

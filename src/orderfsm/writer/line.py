@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -35,7 +34,7 @@ TRIES = 6
 
 
 class Line:
-    """The writer's connection, made when it is first needed and again when it was lost."""
+    """A connection of the writer's, made when it is first needed and again when it was lost."""
 
     def __init__(self, orders: Lifecycle, engine: Engine, seconds: float) -> None:
         self._orders, self._engine, self._seconds = orders, engine, seconds
@@ -64,11 +63,13 @@ class Line:
         registrar = self._orders.registrar
         known = connection.engine in registrar.sure  # a database that enforces histories knows the chart
         if known and (driver := direct(connection)) is not None:
-            with contextlib.suppress(SessionNeeded):
+            try:
                 self._by_driver(connection, driver, lane, tickets)
+            except SessionNeeded:
+                for ticket in tickets:
+                    ticket.clear()
+            else:
                 return
-            for ticket in tickets:
-                ticket.clear()
         with limited(connection, self._seconds), self._by_session(connection) as (session, commit):
             if not known:
                 registrar(connection)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from datetime import date, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import JSON, Integer, String, Text, and_, bindparam, cast, column, func, insert, select, update
@@ -115,17 +116,20 @@ class Statements:
     def __init__(self, pairing: Pairing, connection: Connection) -> None:
         self._dialect = connection.dialect
         self._pairing = pairing
-        self._keys = [(name, self._process(column.type)) for name, column, _ in pairing.keys]
+        self._names = tuple(name for name, _, _ in pairing.keys)
+        self._processed = [(name, made) for name, key, _ in pairing.keys if (made := self._processor(key.type))]
         past, orders = pairing.history.c, pairing.orders.c
         self._defaults = [(name, make, self._process(past[name].type)) for name, make in pairing.defaults.items()]
         self._stamps = [(name, make, self._process(orders[name].type)) for name, make in pairing.stamps.items()]
         self.standing, self.used = self._standing(), self._used()
         self.append, self.move = self._append(), self._move()
 
+    def _processor(self, type_: Any) -> Callable[[Any], Any] | None:
+        """What makes of a value what the driver would get; JSON stays what it is, because it goes into JSON."""
+        return None if isinstance(type_, JSON) else type_.dialect_impl(self._dialect).bind_processor(self._dialect)
+
     def _process(self, type_: Any) -> Callable[[Any], Any]:
-        """What the driver would get for a value; JSON stays what it is, because it goes into JSON."""
-        process = None if isinstance(type_, JSON) else type_.dialect_impl(self._dialect).bind_processor(self._dialect)
-        return process or (lambda value: value)
+        return self._processor(type_) or (lambda value: value)
 
     def _given(self, columns: Mapping[str, Any]) -> Any:
         """The rows of the JSON document, as a table with the columns of these names and types."""
@@ -177,15 +181,25 @@ class Statements:
 
     def asked(self, identities: Sequence[Identity], keys: Sequence[str] = ()) -> list[dict[str, Any]]:
         """Orders by their place in the list, each with a key if there are any."""
-        rows = [self._key(identity) | {"place": place} for place, identity in enumerate(identities)]
-        return [row | {"key": key} for row, key in zip(rows, keys, strict=True)] if keys else rows
+        rows = []
+        for place, identity in enumerate(identities):
+            row = self._key(identity)
+            row["place"] = place
+            if keys:
+                row["key"] = keys[place]
+            rows.append(row)
+        return rows
 
     def _key(self, identity: Identity) -> dict[str, Any]:
-        return {name: process(value) for (name, process), value in zip(self._keys, identity, strict=True)}
+        found = dict(zip(self._names, identity, strict=True))
+        for name, process in self._processed:
+            found[name] = process(found[name])
+        return found
 
     def appended(self, row: Row) -> dict[str, Any]:
         """An entry's columns; what is absent is NULL."""
-        found = self._key(row.identity) | _told(row.entry)
+        found = self._key(row.identity)
+        _tell(row.entry, found)
         if row.fingerprint is not None:
             found["fingerprint"] = row.fingerprint
         for name, make, process in self._defaults:
@@ -194,40 +208,42 @@ class Statements:
 
     def moved(self, row: Row, revision: int) -> dict[str, Any]:
         """An order's columns after its last entry, and the revision that it has."""
-        entry = row.entry
-        found = self._key(row.identity) | {
-            "after": entry.after,
-            "code": entry.code,
-            "category": entry.category,
-            "sequence": entry.sequence,
-            "revision": revision,
-        }
+        entry, found = row.entry, self._key(row.identity)
+        found["after"], found["code"], found["category"] = entry.after, entry.code, entry.category
+        found["sequence"], found["revision"] = entry.sequence, revision
         for name, make, process in self._stamps:
             found[f"stamp_{name}"] = process(make())
         return found
 
 
-def _told(entry: Entry) -> dict[str, Any]:
+def _tell(entry: Entry, told: dict[str, Any]) -> None:
     """An entry in the columns of a history, without those that are NULL and those that all have in common."""
-    told: dict[str, Any] = {
-        "sequence": entry.sequence,
-        "event": entry.event,
-        "before": entry.before,
-        "after": entry.after,
-        "origin": entry.origin,
-        "links": [link.as_dict() for link in entry.links] if entry.links else [],
-        "occurred_at": entry.occurred_at,
-        "recorded_at": entry.recorded_at,
-    }
-    for name in ("code", "category", "payload", "key", "caused_by", "corrects"):
-        value = getattr(entry, name)
-        if value is not None:
-            told[name] = value
-    if entry.actor is not None:
-        told |= {"actor_role": entry.actor.role, "actor_id": entry.actor.id, "actor_label": entry.actor.label}
-    if entry.reason is not None:
-        told |= {"reason_code": entry.reason.code, "reason_text": entry.reason.text}
-    return told
+    actor, reason = entry.actor, entry.reason
+    told["sequence"], told["event"] = entry.sequence, entry.event
+    told["before"], told["after"] = entry.before, entry.after
+    told["origin"] = entry.origin
+    told["links"] = [link.as_dict() for link in entry.links] if entry.links else entry.links
+    told["occurred_at"], told["recorded_at"] = _moment(entry.occurred_at), _moment(entry.recorded_at)
+    if entry.code is not None:
+        told["code"] = entry.code
+    if entry.category is not None:
+        told["category"] = entry.category
+    if entry.payload is not None:
+        told["payload"] = entry.payload
+    if entry.key is not None:
+        told["key"] = entry.key
+    if entry.caused_by is not None:
+        told["caused_by"] = entry.caused_by
+    if actor is not None:
+        told["actor_role"], told["actor_id"], told["actor_label"] = actor.role, actor.id, actor.label
+    if reason is not None:
+        told["reason_code"], told["reason_text"] = reason.code, reason.text
+
+
+@lru_cache(maxsize=4)
+def _moment(moment: datetime | None) -> str | None:
+    """The text of a moment; the entries of a group share theirs."""
+    return None if moment is None else moment.isoformat()
 
 
 def _document(rows: Sequence[Mapping[str, Any]]) -> str:

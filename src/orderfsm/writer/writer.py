@@ -32,34 +32,50 @@ __all__ = ["Writer"]
 
 
 class Writer:
-    """Sends events to the orders of a lifecycle over a connection of its own, and commits for several callers at once.
+    """Sends events to the orders of a lifecycle over connections of its own, and commits for several callers at once.
 
     Every call gets its own entry or its own error, after the commit; one that is refused does not disturb the others.
     Calls to one order are decided one after the other, each on what the one before has led to. Threads and tasks may
-    use a writer at the same time. Facts are gathered in a Session on the writer's connection, after the orders are
-    locked; they must only read.
+    use a writer at the same time. Facts are gathered in a Session on a connection of the writer's, after the orders
+    are locked; they must only read.
 
     `most` calls share a transaction at most, `limit` wait at most: whoever comes when the queue is full waits for room.
-    After `seconds` in one transaction PostgreSQL is hung up on. Use it as a block, or `close` it: that serves what
-    waits. A process that was forked has an empty writer with a connection of its own.
+    After `seconds` in one transaction PostgreSQL is hung up on. There, `connections` groups are on their way at a time,
+    so that one is decided while another is being committed; SQLite has one writer at a time. Use it as a block, or
+    `close` it: that serves what waits. A process that was forked has an empty writer with connections of its own.
     """
 
     def __init__(
-        self, orders: Lifecycle, engine: Engine, *, most: int = 256, limit: int = 10_000, seconds: float = 5.0
+        self,
+        orders: Lifecycle,
+        engine: Engine,
+        *,
+        most: int = 256,
+        limit: int = 10_000,
+        seconds: float = 5.0,
+        connections: int = 2,
     ) -> None:
         self._orders = orders
         self._engine = engine
+        self._connections = connections if engine.dialect.name == "postgresql" else 1
         self._most, self._limit, self._seconds = most, limit, seconds
         self._begin()
         _WRITERS.add(self)
 
     def _begin(self) -> None:
-        self._line = Line(self._orders, self._engine, self._seconds)
-        self._desk = Desk(self._line.serve, most=self._most, limit=self._limit)
+        self._lines = [Line(self._orders, self._engine, self._seconds) for _ in range(self._connections)]
+        self._desk = Desk(self._serve, most=self._most, limit=self._limit, leaders=self._connections)
+
+    def _serve(self, tickets: list[Ticket]) -> None:
+        line = self._lines.pop()
+        try:
+            line.serve(tickets)
+        finally:
+            self._lines.append(line)
 
     def _after_fork(self) -> None:
         """In a child: the queue is the parent's, and so is the connection, which must not even be closed here."""
-        _ABANDONED.append(self._line)
+        _ABANDONED.append(self._lines)
         self._engine.dispose(close=False)
         self._begin()
 
@@ -176,9 +192,10 @@ class Writer:
     # --- the end
 
     def close(self) -> None:
-        """Serve what waits, take no more, and give the connection back."""
+        """Serve what waits, take no more, and give the connections back."""
         self._desk.close()
-        self._line.close()
+        for line in self._lines:
+            line.close()
 
     async def aclose(self) -> None:
         """`close` for asyncio."""
@@ -198,7 +215,7 @@ class Writer:
 
 
 _WRITERS: WeakSet[Writer] = WeakSet()
-_ABANDONED: list[Line] = []
+_ABANDONED: list[list[Line]] = []
 """Connections of the parent's: garbage collection would send something over them."""
 
 
