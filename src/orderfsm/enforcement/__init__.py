@@ -10,10 +10,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import DDL, event
+from sqlalchemy import DDL, event, func, select
 from sqlalchemy.dialects import registry
 
-from orderfsm.errors import RefusedByDatabase, UnsoundHistory
+from orderfsm.errors import UnsoundHistory
 from orderfsm.pairing import pairing
 from orderfsm.table import compile
 
@@ -21,15 +21,14 @@ from . import postgresql, verification
 from .edges import CHARTS, EDGES, hash_of, tables
 from .names import Names, names_of
 from .presence import FAMILIES, family, missing
-from .registration import Registrar, registered
+from .registration import LOCK, Registrar, refused, registered
 from .registration import register as _register
 from .sqlite import OVERTAKEN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from sqlalchemy import Connection
-    from sqlalchemy.exc import IntegrityError
 
     from orderfsm.chart import Chart
     from orderfsm.finding import Finding
@@ -61,26 +60,33 @@ def attach(order: type[Stateful], history: type[HistoryEntry]) -> None:
     """
     paired = pairing(order, history)
     charts, edges = tables(paired.history.metadata, paired.history.schema)
-    for table in (charts, edges):
-        paired.history.add_is_dependent_on(table)
+    paired.history.add_is_dependent_on(edges)
 
     def created(_: Any, connection: Connection, **__: Any) -> None:
         if connection.dialect.name in FAMILIES:
             _run(connection, FAMILIES[connection.dialect.name].create(names_of(paired, connection.dialect)))
 
-    def dropped(_: Any, connection: Connection, **__: Any) -> None:
+    def dropped(table: Any, connection: Connection, **__: Any) -> None:
         if connection.dialect.name == "postgresql":
-            _run(connection, postgresql.drop_functions(names_of(paired, connection.dialect)))
+            names = names_of(paired, connection.dialect)
+            _run(
+                connection,
+                postgresql.drop_functions(names) if table is paired.orders else [postgresql.drop_keep(names)],
+            )
 
     event.listen(paired.history, "after_create", created)
     event.listen(paired.orders, "after_drop", dropped)
+    event.listen(charts, "after_drop", dropped)
 
 
 def install(connection: Connection, order: type[Stateful], history: type[HistoryEntry]) -> None:
-    """Enforce on tables that exist; safe to repeat. Nothing is committed.
+    """Enforce on tables that exist; repeated, the triggers are renewed. Nothing is committed.
 
-    What lies in them already is not looked at: `verify` does that.
+    What lies in them already is not looked at: `verify` does that. On PostgreSQL the tables are locked against writers
+    until the transaction ends.
     """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
     _run(connection, family(connection.dialect).create(_names(connection, order, history)))
 
 
@@ -122,24 +128,21 @@ def verify(
 def suspended(connection: Connection, order: type[Stateful], history: type[HistoryEntry]) -> Iterator[None]:
     """Enforce nothing inside of the block, for an import, then verify everything and enforce again.
 
-    All in the caller's transaction. Raises UnsoundHistory with the findings when something could not have been written:
-    roll back. On PostgreSQL the tables are locked until the transaction ends.
+    All happens in a savepoint of the caller's transaction. Raises UnsoundHistory with the findings when something could
+    not have been written; then, and after any other error, what the block wrote is undone and the tables are enforced
+    as before. On PostgreSQL they are locked until the transaction ends. SQLite's savepoints need an engine that begins
+    transactions itself (`orderfsm.sqlmodel.engine` does).
     """
-    remove(connection, order, history)
-    yield
-    found = verify(connection, order, history)
-    if found:
-        raise UnsoundHistory(found)
-    install(connection, order, history)
+    with connection.begin_nested():
+        remove(connection, order, history)
+        yield
+        found = verify(connection, order, history)
+        if found:
+            raise UnsoundHistory(found)
+        install(connection, order, history)
 
 
-def refused(error: IntegrityError) -> Exception:
-    """The error itself, or what it means when it comes from enforcement."""
-    said = str(error.orig).partition("\n")[0].rpartition("orderfsm: ")
-    return RefusedByDatabase(f"the database refused the entry: {said[2]}") if said[1] else error
-
-
-def _run(connection: Connection, statements: Iterator[str]) -> None:
+def _run(connection: Connection, statements: Iterable[str]) -> None:
     for statement in statements:
         connection.execute(DDL(statement.replace("%", "%%")))  # type: ignore[no-untyped-call]
 

@@ -1,22 +1,24 @@
 """The edges of a compiled chart as rows: every step that some call can take, and what no arrow gives.
 
-An edge belongs to a chart's hash and profile. Its `before` is `[*]` for a first step, and `*` (anywhere) for what a
-correction may do; `reason` and `reasons` say which reasons its entries may have.
+An edge belongs to a chart's hash and profile. Its `before` is `[*]` for a first step, `*` (anywhere) for what a
+correction may do, and empty (nowhere) for an event that is known and leads nowhere; `reason` and `reasons` say which
+reasons its entries may have.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import Column, MetaData, String, Table
+from sqlalchemy import Column, MetaData, PrimaryKeyConstraint, String, Table
 
 from orderfsm.chart import START
 from orderfsm.corrections import ADOPTED, OVERRIDE, SUPERSEDE, VOID
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from orderfsm.cell import Configuration, Demand
     from orderfsm.chart import Chart
     from orderfsm.table import Table as Compiled
@@ -24,17 +26,20 @@ if TYPE_CHECKING:
 __all__ = ["ANYWHERE", "CHARTS", "EDGES", "Edge", "digest", "edges", "hash_of", "tables"]
 
 CHARTS, EDGES = "orderfsm_charts", "orderfsm_edges"
-ANYWHERE = "*"
+ANYWHERE, NOWHERE = "*", ""
 
 
 class Edge(NamedTuple):
-    """One edge. `reason` is optional, required, listed (a code of the list) or forbidden; `reasons` is a JSON list."""
+    """One edge. `reason` is optional, required, listed (a code of the list) or forbidden; `reasons` is a JSON list.
+
+    `code` and `category` are empty where the configuration has none.
+    """
 
     before: str
     event: str
     after: str
-    code: str | None
-    category: str | None
+    code: str = ""
+    category: str = ""
     reason: str = "optional"
     reasons: str = ""
 
@@ -43,7 +48,7 @@ def edges(table: Compiled) -> frozenset[Edge]:
     """All edges of a chart; made once."""
     found = table.memo.get("edges")
     if found is None:
-        found = table.memo["edges"] = frozenset((*_steps(table), *_without_arrows(table)))
+        found = table.memo["edges"] = frozenset((*_steps(table), *_without_arrows(table), *_idle(table)))
     return found
 
 
@@ -61,9 +66,17 @@ def _without_arrows(table: Compiled) -> Iterator[Edge]:
             yield _edge(ANYWHERE, event, found, "required")
 
 
+def _idle(table: Compiled) -> Iterator[Edge]:
+    """Events that no step has, where a shorter one or `*` would stand for them: they lead nowhere all the same."""
+    busy = {step.event for step in table.edges() if step.before is not None}
+    for event in table.alphabet - busy:
+        if "*" in busy or any(event.startswith(f"{other}.") for other in busy):
+            yield Edge(NOWHERE, event, NOWHERE)
+
+
 def _edge(before: str, event: str, after: Configuration, reason: str = "optional", reasons: str = "") -> Edge:
-    category = None if after.category is None else after.category.value
-    return Edge(before, event, str(after), after.code, category, reason, reasons)
+    category = "" if after.category is None else after.category.value
+    return Edge(before, event, str(after), after.code or "", category, reason, reasons)
 
 
 def _rule(chart: Chart, demand: Demand) -> tuple[str, str]:
@@ -90,21 +103,17 @@ def hash_of(table: Compiled) -> str:
 
 def tables(metadata: MetaData, schema: str | None = None) -> tuple[Table, Table]:
     """The tables of charts and of edges in some metadata, defined when they are not there yet."""
-    return _charts(metadata, schema), _edges(metadata, schema)
+    keys = ("hash", "profile", "digest")
+    charts = _table(metadata, schema, CHARTS, (*keys, "name", "version"), keys)
+    edge = ("chart_hash", "chart_profile", *Edge._fields)
+    edges = _table(metadata, schema, EDGES, edge, edge)
+    edges.add_is_dependent_on(charts)
+    return charts, edges
 
 
-def _charts(metadata: MetaData, schema: str | None) -> Table:
-    keys = [Column(name, String, primary_key=True) for name in ("hash", "profile", "digest")]
-    rest = [Column(name, String, nullable=False) for name in ("name", "version")]
-    return _table(metadata, schema, CHARTS, [*keys, *rest])
-
-
-def _edges(metadata: MetaData, schema: str | None) -> Table:
-    names = ("chart_hash", "chart_profile", "before", "event", "after", "reason", "reasons")
-    keys = [Column(name, String, primary_key=True) for name in names]
-    return _table(metadata, schema, EDGES, [*keys, Column("code", String), Column("category", String)])
-
-
-def _table(metadata: MetaData, schema: str | None, name: str, columns: list[Column[Any]]) -> Table:
+def _table(metadata: MetaData, schema: str | None, name: str, names: Sequence[str], key: Sequence[str]) -> Table:
     found = metadata.tables.get(f"{schema}.{name}" if schema else name)
-    return Table(name, metadata, *columns, schema=schema, sqlite_with_rowid=False) if found is None else found
+    if found is not None:
+        return found
+    columns = [Column(column, String, nullable=False) for column in names]
+    return Table(name, metadata, *columns, PrimaryKeyConstraint(*key), schema=schema, sqlite_with_rowid=False)

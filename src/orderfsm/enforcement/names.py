@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .edges import CHARTS, EDGES
+from sqlalchemy import MetaData, UniqueConstraint
+
+from .edges import CHARTS, EDGES, tables
 
 if TYPE_CHECKING:
-    from sqlalchemy import Dialect
+    from collections.abc import Iterator
+
+    from sqlalchemy import Dialect, Index, Table
 
     from orderfsm.pairing import Pairing
 
-__all__ = ["Names", "names_of"]
+__all__ = ["Names", "names_of", "unique_in"]
 
 LIMIT = 63
 """How many bytes a name may have on PostgreSQL."""
@@ -22,7 +26,10 @@ LIMIT = 63
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Two tables, and the columns of the order's key: order's column -> history's column. Names are not quoted."""
+    """Two tables, and the columns of the order's key: order's column -> history's column. Names are not quoted.
+
+    `unique` are the sets of columns of the history that the service wants unique.
+    """
 
     dialect: Dialect
     orders: str
@@ -30,6 +37,7 @@ class Names:
     keys: Mapping[str, str]
     schema: str | None = None
     orders_schema: str | None = None
+    unique: tuple[tuple[str, ...], ...] = ()
 
     def quote(self, name: str) -> str:
         """A name as it stands in a statement."""
@@ -49,6 +57,10 @@ class Names:
             "edges": self.table(EDGES),
             "charts": self.table(CHARTS),
         }
+
+    def own_tables(self) -> tuple[Table, Table]:
+        """The tables of charts and of edges that these belong with."""
+        return tables(MetaData(), self.schema)
 
     def own(self, what: str) -> str:
         """The name of a trigger or function of ours, unquoted and not too long."""
@@ -72,4 +84,17 @@ def names_of(pairing: Pairing, dialect: Dialect) -> Names:
     """The names of a pairing."""
     keys = {column.name: local.name for _, column, local in pairing.keys}
     orders, past = pairing.orders, pairing.history
-    return Names(dialect, orders.name, past.name, keys, past.schema, orders.schema)
+    ours = ({*keys.values(), "sequence"}, {*keys.values(), "key"})
+    unique = tuple(columns for columns in unique_in(past) if set(columns) not in ours)
+    return Names(dialect, orders.name, past.name, keys, past.schema, orders.schema, unique)
+
+
+def unique_in(table: Table) -> Iterator[tuple[str, ...]]:
+    """The sets of columns that are unique in all rows of a table, the primary key apart."""
+    sets: list[Any] = [found.columns for found in table.constraints if isinstance(found, UniqueConstraint)]
+    sets += [index.columns for index in table.indexes if index.unique and not _partial(index)]
+    yield from sorted(tuple(column.name for column in columns) for columns in sets)
+
+
+def _partial(index: Index) -> bool:
+    return any(index.dialect_options[name].get("where") is not None for name in ("sqlite", "postgresql"))

@@ -20,13 +20,26 @@ FAMILIES: dict[str, Any] = {"sqlite": sqlite, "postgresql": postgresql}
 
 def missing(connection: Connection, names: Names) -> tuple[str, ...]:
     """The triggers that are not there, or are switched off; () when histories are enforced."""
-    if connection.dialect.name == "sqlite":
-        there = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-    else:
-        there = "SELECT tgname FROM pg_trigger WHERE tgenabled <> 'D'"
-    found = set(connection.execute(text(there)).scalars())
-    wanted = [names.own(what) for what in family(connection.dialect).WHATS]
-    return tuple(name for name in wanted if name not in found)
+    made = family(connection.dialect)
+    found = (_sqlite if connection.dialect.name == "sqlite" else _postgresql)(connection, names)
+    wanted = [(names.history, what) for what in made.HISTORY] + [(names.orders, what) for what in made.ORDERS]
+    return tuple(names.own(what) for table, what in wanted if (table, names.own(what)) not in found)
+
+
+def _sqlite(connection: Connection, names: Names) -> set[tuple[str, str]]:
+    schema = names.quote(names.schema or "main")
+    rows = connection.execute(text(f"SELECT tbl_name, name FROM {schema}.sqlite_master WHERE type = 'trigger'"))
+    return {(table, name) for table, name in rows}
+
+
+def _postgresql(connection: Connection, names: Names) -> set[tuple[str, str]]:
+    """Those that run in ordinary sessions."""
+    query = text(
+        "SELECT relname, tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid "
+        "WHERE tgrelid IN (to_regclass(:history), to_regclass(:orders)) AND tgenabled IN ('O', 'A')"
+    )
+    tables = {name: names.all[name] for name in ("history", "orders")}
+    return {(table, name) for table, name in connection.execute(query, tables)}
 
 
 def family(dialect: Dialect | str) -> Any:

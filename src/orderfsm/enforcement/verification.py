@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from orderfsm.finding import Finding
+from orderfsm.pairing import AFTERWARDS
 
-from . import postgresql, sqlite
-from .edges import CHARTS, EDGES
+from .predicates import predicates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,8 +33,8 @@ def verify(connection: Connection, names: Names, most: int) -> tuple[Finding, ..
 
 
 def _escaped(statement: str) -> str:
-    """Colons of casts are no parameters."""
-    return statement.replace("::", "\\:\\:")
+    """Colons of casts and names are no parameters."""
+    return statement.replace(":", "\\:")
 
 
 def _path(names: Names, row: tuple[object, ...]) -> str:
@@ -45,44 +45,31 @@ def _path(names: Names, row: tuple[object, ...]) -> str:
 
 def _questions(names: Names) -> Iterator[tuple[str, str, str]]:
     """Code, message and query: each row is the order's key, the sequence (or NULL), before, event, after."""
-    all_ = names.all
+    history, orders = names.all["history"], names.all["orders"]
+    asked = predicates(names, "n")
     keys = ", ".join(f"n.{names.quote(name)}" for name in names.keys.values())
     places = len(names.keys) + 1
     told = f"entry {{{places - 1}}}: {{{places}}} --{{{places + 1}}}--> {{{places + 2}}}"
-    entry = f'SELECT {keys}, n.sequence, n."before", n.event, n."after" FROM {all_["history"]} n'
-    yield "history-gap", f"{told} does not start where the one before it ended", f"{entry} WHERE NOT {_starts(names)}"
-    yield "history-illegal", f"{told} is no step of the chart that it names", f"{entry} WHERE NOT {_legal(names)}"
-    orders = ", ".join(f"o.{names.quote(name)}" for name in names.keys)
-    here = "coalesce(o.configuration, '[*]')"
-    last = f"SELECT max(h.sequence) FROM {all_['history']} h WHERE {names.same('o', 'h')}"
-    ends = (
-        f"EXISTS (SELECT 1 FROM {all_['history']} h WHERE {names.same('o', 'h')} AND h.sequence = o.revision "
-        f'AND h."after" = o.configuration) OR (o.revision = 0 AND o.configuration IS NULL)'
-    )
-    astray = (
-        f"SELECT {orders}, NULL, {here}, o.revision FROM {all_['orders']} o "
-        f"WHERE NOT ({ends}) OR o.revision <> coalesce(({last}), 0)"
-    )
+    entry = f'SELECT {keys}, n.sequence, n."before", n.event, n."after" FROM {history} n'
+    orphan = f"SELECT 1 FROM {orders} o WHERE {names.same('o', 'n')}"
+    yield "history-orphan", f"{told} is of an order that has no row", f"{entry} WHERE NOT EXISTS ({orphan})"
+    gap = f"{told} does not start where the one before it ended"
+    yield "history-gap", gap, f"{entry} WHERE ({asked.starts}) IS NOT TRUE"
+    yield "history-illegal", f"{told} is no step of the chart that it names", f"{entry} WHERE {asked.legal} IS NOT TRUE"
+    standing = ", ".join(f"o.{names.quote(name)}" for name in names.keys)
+    standing += ", NULL, coalesce(o.configuration, '[*]'), o.revision"
     said = f"the order is {{{places}}} at revision {{{places + 1}}}, and its history ends elsewhere"
-    yield "history-astray", said, astray
+    yield "history-astray", said, f"SELECT {standing} FROM {orders} o WHERE NOT ({_ends(names)})"
 
 
-def _starts(names: Names) -> str:
-    return postgresql.STARTS.format(**_filled(names))
+def _ends(names: Names) -> str:
+    """That an order is where its history ends, or has neither."""
+    mine = f"FROM {names.all['history']} h WHERE {names.same('o', 'h')}"
+    same = " AND ".join(f"{_same(f'h.{names.quote(there)}', f'o.{name}')}" for name, there in AFTERWARDS.items())
+    blank = " AND ".join(f"o.{name} IS NULL" for name in AFTERWARDS if name != "revision")
+    last = f"o.revision = (SELECT max(h.sequence) {mine}) AND EXISTS (SELECT 1 {mine} AND {same})"
+    return f"CASE WHEN EXISTS (SELECT 1 {mine}) THEN {last} ELSE o.revision = 0 AND {blank} END"
 
 
-def _legal(names: Names) -> str:
-    if names.dialect.name == "postgresql":
-        return postgresql.LEGAL.format(**_filled(names))
-    legal = (
-        f"(NEW.corrects IS NULL AND EXISTS ({sqlite.EDGE} AND {sqlite.REASON})"
-        f" OR NEW.corrects IS NULL AND EXISTS ({sqlite.DOTTED} AND {sqlite.REASON})"
-        f" OR EXISTS ({sqlite.CORRECTION} AND {sqlite.REASON}) AND {sqlite.FITS})"
-    )
-    beside = names.beside("c", "NEW")
-    return legal.format(**_filled(names), beside=beside).replace("NEW.", "n.")
-
-
-def _filled(names: Names) -> dict[str, str]:
-    own = {"edges": names.table(EDGES), "charts": names.table(CHARTS)}
-    return names.all | own | {f"beside_{row}": names.beside(row, "n") for row in "cp"}
+def _same(one: str, other: str) -> str:
+    return f"({one} = {other} OR {one} IS NULL AND {other} IS NULL)"

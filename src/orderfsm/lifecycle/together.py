@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from sqlalchemy.exc import IntegrityError
 
-from orderfsm.enforcement import refused
 from orderfsm.sqlmodel.given import Unfit
 from orderfsm.sqlmodel.store import values_of
 
@@ -21,12 +20,12 @@ if TYPE_CHECKING:
 
     from orderfsm.cell import Step
     from orderfsm.history import Entry
-    from orderfsm.sqlmodel.many import ManyStatements, Standing
+    from orderfsm.sqlmodel.many import ManyStatements
 
     from .binding import Binding
     from .request import Request
 
-    Identity = tuple[Any, ...]
+    Standing = tuple[Any, str | None, int]
     Steps = dict[Step, list[Standing]]
 
 __all__ = ["Together"]
@@ -44,7 +43,7 @@ class Gathering(Protocol):
 class Selective(Protocol):
     """A follower that has nothing to write for most orders, and knows for which it has."""
 
-    def bound(self, session: Session, identities: Sequence[Identity]) -> set[Identity]:
+    def bound(self, session: Session, keys: Sequence[Any]) -> set[Any]:
         """Those of these orders that have to be written one by one."""
         ...
 
@@ -52,8 +51,8 @@ class Selective(Protocol):
 class _Stuck(Exception):
     """Orders whose own order does not follow them."""
 
-    def __init__(self, identities: set[Identity]) -> None:
-        self.identities = identities
+    def __init__(self, keys: set[Any]) -> None:
+        self.keys = keys
 
 
 class Together:
@@ -72,8 +71,8 @@ class Together:
                 with savepoint(self._session, self._orders.store.bind):
                     return self._rolled_up(steps, left, rollups)
             except _Stuck as error:
-                left += [row for rows in steps.values() for row in rows if row.identity in error.identities]
-                steps = _without(steps, error.identities)
+                left += [row for rows in steps.values() for row in rows if row[0] in error.keys]
+                steps = _without(steps, error.keys)
         written, others = self._write(steps)
         return written, left + others
 
@@ -81,7 +80,7 @@ class Together:
         self, steps: Steps, left: list[Standing], rollups: list[RollUp]
     ) -> tuple[list[Written], list[Standing]]:
         written, others = self._write(steps)
-        stuck = {identity for rollup in rollups for identity in rollup.recorded_many(self._session, written)}
+        stuck = {key for rollup in rollups for key in rollup.recorded_many(self._session, written)}
         if stuck:
             raise _Stuck(stuck)
         return written, left + others
@@ -91,19 +90,19 @@ class Together:
         together: Steps = {}
         left: list[Standing] = []
         for step, rows in steps.items():
-            bound = self._bound(step, [row.identity for row in rows])
-            left += [row for row in rows if bound is None or row.identity in bound]
+            bound = self._bound(step, [row[0] for row in rows])
+            left += [row for row in rows if bound is None or row[0] in bound]
             if bound is not None and len(bound) < len(rows):
-                together[step] = [row for row in rows if row.identity not in bound] if bound else rows
+                together[step] = [row for row in rows if row[0] not in bound] if bound else rows
         return together, left
 
-    def _bound(self, step: Step, identities: Sequence[Identity]) -> set[Identity] | None:
+    def _bound(self, step: Step, keys: Sequence[Any]) -> set[Any] | None:
         """The orders that have to go one by one, because of what follows an entry of this step; None for all."""
-        bound: set[Identity] = set()
+        bound: set[Any] = set()
         for follower in self._concerned(step):
             if isinstance(follower, Selective):
                 try:
-                    bound |= follower.bound(self._session, identities)
+                    bound |= follower.bound(self._session, keys)
                 except Unfit:
                     return None
             elif not isinstance(follower, Gathering):
@@ -124,8 +123,8 @@ class Together:
             through, others = self._record(entry, rows)
             left += others
             if through:
-                identities, sequences = [row.identity for row in through], [row.revision + 1 for row in through]
-                done.append(Written(identities, sequences, entry, step))
+                keys, sequences = [row[0] for row in through], [row[2] + 1 for row in through]
+                done.append(Written(keys, sequences, entry, step))
         for written in done:
             self._follow(written)
         return done, left
@@ -133,16 +132,17 @@ class Together:
     def _record(self, entry: Entry, rows: Sequence[Standing]) -> tuple[Sequence[Standing], Sequence[Standing]]:
         """Append the entries; the orders that got theirs, and those that did not."""
         values = values_of((), entry, self._request.fingerprint)[:-1]
+        keys, _, revisions = zip(*rows, strict=True)
         try:
-            count = self._statements.record(self._connection, rows, values)
+            count = self._statements.record(self._connection, keys, revisions, values)
         except Unfit:
             return (), rows
         except IntegrityError as error:
-            raise refused(error) from error
+            raise self._orders.registrar.refused(self._connection, error) from error
         if count == len(rows):
             return rows, ()
-        there = self._statements.keyed(self._connection, [row.identity for row in rows], str(self._request.key))
-        return [row for row in rows if row.identity in there], [row for row in rows if row.identity not in there]
+        there = self._statements.keyed(self._connection, keys, str(self._request.key))
+        return [row for row in rows if row[0] in there], [row for row in rows if row[0] not in there]
 
     def _follow(self, written: Written) -> None:
         for follower in self._concerned(written.step):
@@ -150,6 +150,6 @@ class Together:
                 follower.recorded_many(self._session, written)
 
 
-def _without(steps: Steps, identities: Iterable[Identity]) -> Steps:
-    kept = {step: [row for row in rows if row.identity not in identities] for step, rows in steps.items()}
+def _without(steps: Steps, keys: Iterable[Any]) -> Steps:
+    kept = {step: [row for row in rows if row[0] not in keys] for step, rows in steps.items()}
     return {step: rows for step, rows in kept.items() if rows}

@@ -203,7 +203,7 @@ class SqlStore:
             guarded = registrar is not None and connection.engine in registrar.guarded
             written = self._for(connection).record(connection, values, keyed=entry.key is not None, guarded=guarded)
         except IntegrityError as error:
-            raise refused(error) from error
+            raise (refused(error) if registrar is None else registrar.refused(connection, error)) from error
         if not written:
             return False
         self._remember(session, order, state, entry)

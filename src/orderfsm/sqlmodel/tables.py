@@ -74,9 +74,11 @@ enforcement.attach(Order, OrderHistory)
 def create_all(engine: Engine) -> None:
     """Create the ready-made tables where they are missing, and let the database enforce their histories.
 
-    A service with migrations makes them there instead. `enforcement.remove` takes the enforcement back.
+    Where all triggers are there already, nothing is locked and nothing renewed. A service with migrations makes them
+    there instead. `enforcement.remove` takes the enforcement back.
     """
     with engine.begin() as connection:
         SQLModel.metadata.create_all(connection, tables=[model.__table__ for model in READY_MADE])
-        if connection.dialect.name in ("sqlite", "postgresql"):
+        supported = connection.dialect.name in ("sqlite", "postgresql")
+        if supported and enforcement.enforced(connection, Order, OrderHistory):
             enforcement.install(connection, Order, OrderHistory)
