@@ -102,8 +102,8 @@ class Sending:
         try:
             found = self._source.read(statements, connection, place)
         except Unfit:
-            return [work.alone(identity) for identity in place], Chunk(())
-        absent = [Verdict(identity[0] if len(identity) == 1 else identity, "unknown") for identity in found.absent]
+            return [work.alone(key) for key in place], Chunk(())
+        absent = [Verdict(key, "unknown") for key in found.absent]
         return work.verdicts(found.rows) + absent, found
 
     # --- in transactions of their own

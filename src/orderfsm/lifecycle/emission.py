@@ -71,9 +71,9 @@ class Emission:
         many = self._many_for(connection.dialect)
         try:
             for position, action in enumerate(written.step.actions, 1):
-                many.add(connection, written.identities, written.sequences, position, action)
+                many.add(connection, written.keys, written.sequences, position, action)
         except Unfit:
-            for identity, sequence in zip(written.identities, written.sequences, strict=True):
+            for identity, sequence in written.each():
                 self._emit(connection, identity, sequence, written.step.actions)
 
     def _for(self, dialect: Dialect) -> Prepared:

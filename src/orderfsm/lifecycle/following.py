@@ -158,14 +158,10 @@ class RollUp:
         The orders come by their keys. What was written has to be undone when there are such items.
         """
         orders, parent = self._parent.orders, self._parent
-        sequences = {
-            identity: sequence
-            for each in written
-            for identity, sequence in zip(each.identities, each.sequences, strict=True)
-        }
+        sequences = {key: sequence for each in written for key, sequence in zip(each.keys, each.sequences, strict=True)}
         stuck: set[Any] = set()
         for key, items in self._source.orders_of(session, list(sequences)).items():
-            causes = (named(self._items, identity, sequences[identity]) for identity in items)
+            causes = (named(self._items, self._items.store.parts(item), sequences[item]) for item in items)
             try:
                 order = touched(orders, session, key)
                 orders.items.bring(session, order, parent.actor, " ".join(causes))  # type: ignore[union-attr]

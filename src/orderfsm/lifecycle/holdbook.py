@@ -65,11 +65,11 @@ class HoldBook:
             prepared = self._prepared[connection.dialect.driver] = Prepared(left, connection.dialect, names)
         return bool(prepared.run(connection, identity).fetchall()[0][0])
 
-    def among(self, session: Session, identities: Sequence[Any]) -> set[Any]:
+    def among(self, session: Session, keys: Sequence[Any]) -> set[Any]:
         """Those of many orders (their keys are given; they are locked) that have a hold that is not released."""
         connection = self._connection(session)
         left = self._table.c.released_at.is_(None)
-        return self._store.many(connection).among(connection, identities, self._keys, left)
+        return self._store.many(connection).among(connection, keys, self._keys, left)
 
     def keyed(self, session: Session, order: Stateful, column: str, key: str) -> tuple[Hold, str] | None:
         """The hold that was placed (`key`) or released (`release_key`) under a key, with the request's fingerprint."""
@@ -133,9 +133,9 @@ class HoldsEnd:
         """Whether there are holds that would have to end."""
         return self.concerns(decided) and self._book.any(session, order)
 
-    def bound(self, session: Session, identities: Sequence[Any]) -> set[Any]:
+    def bound(self, session: Session, keys: Sequence[Any]) -> set[Any]:
         """Those of many orders for which there is something to write: they have holds. Raises Unfit."""
-        return self._book.among(session, identities)
+        return self._book.among(session, keys)
 
     def recorded(self, session: Session, order: Stateful, entry: Entry, step: Step | None) -> None:
         """End the holds that are left; refuse to resume while there are any."""

@@ -78,7 +78,7 @@ class Source:
         for row in many.beside(session.connection(self._bind), items, self._columns):
             key = tuple(row[self._keys :])
             if None not in key:
-                found.setdefault(key, []).append(tuple(row[: self._keys]))
+                found.setdefault(key, []).append(row[0] if self._keys == 1 else tuple(row[: self._keys]))
         return found
 
     def read(self, session: Session, key: Sequence[Any]) -> Iterator[Found]:

@@ -13,10 +13,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from orderfsm.sqlmodel.many import ManyStatements, Standing
+    from orderfsm.sqlmodel.many import ManyStatements
     from orderfsm.sqlmodel.store import SqlStore
-
-    Identity = tuple[Any, ...]
 
 __all__ = ["Chunk", "Selector", "Source", "source"]
 
@@ -24,10 +22,10 @@ Selector: TypeAlias = "Select[Any] | ColumnElement[bool] | Iterable[Any]"
 
 
 class Chunk(NamedTuple):
-    """Where the orders of a chunk stand; `absent` are the keys that no order has."""
+    """The orders of a chunk, each with its key, configuration and revision; `absent` are keys that no order has."""
 
-    rows: Sequence[Standing]
-    absent: Sequence[Identity] = ()
+    rows: Sequence[tuple[Any, str | None, int]]
+    absent: Sequence[Any] = ()
 
 
 class Source:
@@ -79,6 +77,10 @@ def _condition(store: SqlStore, query: Select[Any]) -> Any:
     return keys[0].in_(found) if len(keys) == 1 else tuple_(*keys).in_(found)
 
 
+BEGINNING = object()
+"""The place before every key."""
+
+
 class Matching(Source):
     """The orders that fit a condition, by key; a place is the last key of the chunk before."""
 
@@ -87,15 +89,16 @@ class Matching(Source):
 
     def first(self) -> Any:
         """Before every key."""
-        return ()
+        return BEGINNING
 
     def after(self, place: Any, chunk: Chunk) -> Any:
         """The last key, as long as the chunk was full."""
-        return chunk.rows[-1].identity if len(chunk.rows) == self._size else None
+        return chunk.rows[-1][0] if len(chunk.rows) == self._size else None
 
     def read(self, statements: ManyStatements, connection: Connection, place: Any) -> Chunk:
         """The next orders after a key that fit."""
-        return Chunk(statements.page(connection, self._condition, place, self._size))
+        after = None if place is BEGINNING else place
+        return Chunk(statements.page(connection, self._condition, after, self._size))
 
 
 class Keyed(Source):
@@ -105,9 +108,9 @@ class Keyed(Source):
     """
 
     def __init__(self, store: SqlStore, keys: Iterable[Any], size: int) -> None:
-        parts = map(store.parts, keys)
-        self._keys: Iterable[Identity] = _sorted(set(parts)) if isinstance(keys, Collection) else parts
-        self._rest: Iterator[Identity] = iter(())
+        known = (_verified(store, key) for key in keys)
+        self._keys: Iterable[Any] = _sorted(set(known)) if isinstance(keys, Collection) else known
+        self._rest: Iterator[Any] = iter(())
         self._size = size
 
     def keep(self) -> None:
@@ -128,11 +131,16 @@ class Keyed(Source):
         rows = statements.standing(connection, place)
         if len(rows) == len(place):
             return Chunk(rows)
-        found = {row.identity for row in rows}
+        found = {row[0] for row in rows}
         return Chunk(rows, [key for key in place if key not in found])
 
 
-def _sorted(keys: set[Identity]) -> Iterable[Identity]:
+def _verified(store: SqlStore, key: Any) -> Any:
+    store.parts(key)
+    return key
+
+
+def _sorted(keys: set[Any]) -> Iterable[Any]:
     try:
         return sorted(keys)
     except TypeError:  # keys of a kind that has no order, as far as Python knows

@@ -79,17 +79,17 @@ class Timing:
             with suppress(Unfit):
                 self._write_many(connection, written, change)
                 return
-        for identity, sequence in zip(written.identities, written.sequences, strict=True):
+        for identity, sequence in written.each():
             self.write(connection, identity, replace(written.entry, sequence=sequence), change)
 
     def _write_many(self, connection: Connection, written: Written, change: Change) -> None:
         assert written.entry.recorded_at is not None  # noqa: S101
         statements = self.statements(connection)
         if change.left is None or change.left:
-            statements.forget_many(connection, written.identities, change.left)
+            statements.forget_many(connection, written.keys, change.left)
         for timer, begun in zip(change.armed, armed(change, 0, written.entry.recorded_at), strict=True):
             delay = min(timer.delay, FOREVER)
-            statements.arm_many(connection, written.identities, written.sequences, begun, delay)
+            statements.arm_many(connection, written.keys, written.sequences, begun, delay)
 
     def change(self, entry: Entry, step: Step | None) -> Change:
         """What an entry does to the timers, told by its step, or, without one, by the states before and after it."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+from collections import defaultdict
 from dataclasses import replace
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, tuple_
@@ -29,13 +31,13 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from orderfsm.cell import Step
-    from orderfsm.sqlmodel.many import ManyStatements, Standing
+    from orderfsm.sqlmodel.many import ManyStatements
 
     from .binding import Binding, Decision
     from .request import Request
     from .written import Written
 
-    Identity = tuple[Any, ...]
+    Standing = tuple[Any, str | None, int]
     Steps = dict[Step, list[Standing]]
 
 __all__ = ["Work"]
@@ -69,7 +71,7 @@ class Work:
         self._statements, self._asking, self._targets, self._fresh = statements, asking, targets, fresh
         self._connection = session.connection(self._store.bind)
         self._request = _stamped(request, orders)
-        self._told: dict[Identity, Verdict] = {}
+        self._told: dict[Any, Verdict] = {}
 
     def verdicts(self, rows: Sequence[Standing]) -> list[Verdict]:
         """Send to these orders."""
@@ -83,8 +85,8 @@ class Work:
             for each in written:
                 self._applied(each, held)
         for row in sorted(alone, key=rows.index) if len(alone) > 1 else alone:
-            self._told[row.identity] = self.alone(row.identity)
-        return [self._told[row.identity] for row in rows]
+            self._told[row[0]] = self.alone(row[0])
+        return [self._told[row[0]] for row in rows]
 
     # --- what was sent before
 
@@ -93,21 +95,21 @@ class Work:
         if self._fresh or not rows:
             return rows
         try:
-            used = self._statements.keyed(self._connection, [row.identity for row in rows], str(self._request.key))
+            used = self._statements.keyed(self._connection, [row[0] for row in rows], str(self._request.key))
         except Unfit:  # these will be sent to one by one
             return rows
         for row in rows:
-            if row.identity in used:
-                self._repeated(row, *used[row.identity])
-        return [row for row in rows if row.identity not in used]
+            if row[0] in used:
+                self._repeated(row, *used[row[0]])
+        return [row for row in rows if row[0] not in used]
 
     def _repeated(self, row: Standing, sequence: int, fingerprint: str | None) -> None:
-        key = _key(row.identity)
+        key = row[0]
         if fingerprint == self._request.fingerprint:
-            self._told[row.identity] = Verdict(key, "duplicate", row.configuration, sequence)
+            self._told[row[0]] = Verdict(key, "duplicate", row[1], sequence)
             return
         said = f"{self._name(key)} has entry {sequence} of a batch {self._request.key!r} that was another request"
-        where = {"configuration": str(row.configuration), "revision": row.revision}
+        where = {"configuration": str(row[1]), "revision": row[2]}
         self._tell(row, KeyReused(f"{said}; a new request needs a new id", **where))  # type: ignore[arg-type]
 
     # --- deciding
@@ -130,7 +132,7 @@ class Work:
     def _not_opened(self, rows: Sequence[Standing]) -> None:
         for row in rows:
             try:
-                standing(self._name, _key(row.identity), row.configuration, row.revision, None)
+                standing(self._name, row[0], row[1], row[2], None)
             except NotOpened as error:
                 self._tell(row, _plain(error))
 
@@ -149,10 +151,10 @@ class Work:
         """An answer for each order, of which guards read what it is and was."""
         loaded = self._loaded(rows)
         for row in rows:
-            order = loaded[row.identity]
+            order = loaded[row[0]]
             facts = functools.partial(self._orders._known, self._session, order)
             try:
-                decided = self._orders._decided(configuration, row.revision, self._request, facts)
+                decided = self._orders._decided(configuration, row[2], self._request, facts)
                 if self._request.claimed:
                     self._orders._verify_claim(self._session, order, self._request, decided)
             except OrderFsmError as error:
@@ -160,24 +162,24 @@ class Work:
             else:
                 steps.setdefault(_step(decided), []).append(row)
 
-    def _loaded(self, rows: Sequence[Standing]) -> dict[Identity, Any]:
+    def _loaded(self, rows: Sequence[Standing]) -> dict[Any, Any]:
         """The orders as objects, as they stand."""
         keys = [column for _, column, _ in self._store.pairing.keys]
-        found: dict[Identity, Any] = {}
+        found: dict[Any, Any] = {}
         for begin in range(0, len(rows), LOADED):
-            identities = [row.identity for row in rows[begin : begin + LOADED]]
-            mine = tuple_(*keys).in_(identities) if len(keys) > 1 else keys[0].in_([key for (key,) in identities])
+            some = [row[0] for row in rows[begin : begin + LOADED]]
+            mine = tuple_(*keys).in_(some) if len(keys) > 1 else keys[0].in_(some)
             query = select(self._store.order).where(mine).execution_options(populate_existing=True)
-            found |= {self._store.identity(order): order for order in self._session.scalars(query)}
+            found |= {self._store.key(order): order for order in self._session.scalars(query)}
         return found
 
     # --- one by one
 
-    def alone(self, identity: Identity) -> Verdict:
+    def alone(self, key: Any) -> Verdict:
         """Send to one order, again when somebody else was quicker."""
-        key, error = _key(identity), None
+        error: Any = None
         for _ in range(TRIES):
-            order = self._session.get(self._store.order, identity)
+            order = self._session.get(self._store.order, key)
             if order is None:
                 return Verdict(key, "unknown")
             try:
@@ -205,32 +207,31 @@ class Work:
         return f"{self._store.order.__name__} {key}"
 
     def _tell(self, row: Standing, error: OrderFsmError) -> None:
-        outcome = outcome_of(error, row.configuration, self._targets)
-        self._told[row.identity] = Verdict(_key(row.identity), outcome, row.configuration, None, error)
+        outcome = outcome_of(error, row[1], self._targets)
+        self._told[row[0]] = Verdict(row[0], outcome, row[1], None, error)
 
-    def _applied(self, written: Written, held: Mapping[Identity, Any]) -> None:
+    def _applied(self, written: Written, held: Mapping[Any, Any]) -> None:
         """Tell so, and bring the objects in memory up to date."""
-        after, told = str(written.entry.after), self._told
-        single = len(written.identities[0]) == 1
-        for identity, sequence in zip(written.identities, written.sequences, strict=True):
-            told[identity] = Verdict(identity[0] if single else identity, "applied", after, sequence)
-            if identity in held:
-                order = held[identity]
-                entry = replace(written.entry, sequence=sequence)
+        keys, sequences = written.keys, written.sequences
+        told = zip(keys, repeat("applied"), repeat(str(written.entry.after)), sequences, repeat(None))
+        self._told.update(zip(keys, map(Verdict._make, told), strict=True))
+        for key, sequence in zip(keys, sequences, strict=True) if held else ():
+            if key in held:
+                order, entry = held[key], replace(written.entry, sequence=sequence)
                 self._store._remember(self._session, order, instance_state(order), entry)
 
-    def _held(self, rows: Sequence[Standing]) -> dict[Identity, Any]:
+    def _held(self, rows: Sequence[Standing]) -> dict[Any, Any]:
         """The orders of these that the session has in memory; those that have moved since are read anew."""
         objects = self._session.identity_map.values() if len(self._session.identity_map) else ()
-        found = {self._store.identity(each): each for each in objects if isinstance(each, self._store.order)}
+        found = {self._store.key(each): each for each in objects if isinstance(each, self._store.order)}
         if not found:
             return found
-        held = {row.identity: found[row.identity] for row in rows if row.identity in found}
+        held = {row[0]: found[row[0]] for row in rows if row[0] in found}
         for row in rows:
-            if row.identity in held:
-                state = held[row.identity].__dict__
-                if (state.get("configuration"), state.get("revision")) != (row.configuration, row.revision):
-                    self._store.reload(self._session, held[row.identity])
+            if row[0] in held:
+                state = held[row[0]].__dict__
+                if (state.get("configuration"), state.get("revision")) != (row[1], row[2]):
+                    self._store.reload(self._session, held[row[0]])
         return held
 
 
@@ -241,20 +242,16 @@ def _stamped(request: Request, orders: Binding) -> Request:
 
 
 def _grouped(rows: Sequence[Standing]) -> dict[str | None, list[Standing]]:
-    """The orders by configuration; those that were not opened under None."""
-    found: dict[str | None, list[Standing]] = {}
+    """The orders by configuration; those that were not opened have none."""
+    found: dict[str | None, list[Standing]] = defaultdict(list)
     for row in rows:
-        found.setdefault(row.configuration if row.revision else None, []).append(row)
+        found[row[1]].append(row)
     return found
 
 
 def _step(decided: Decision) -> Step:
     assert decided.step is not None  # noqa: S101 - events lead by arrows
     return decided.step
-
-
-def _key(identity: Identity) -> Any:
-    return identity[0] if len(identity) == 1 else identity
 
 
 def _plain(error: Any) -> Any:

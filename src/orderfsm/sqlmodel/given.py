@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, column, func, select
+from sqlalchemy import Text, bindparam, column, func, literal_column, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 if TYPE_CHECKING:
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Dialect
 
 __all__ = ["Given", "Unfit"]
+
+
+ALL: Any = literal_column("-1")
+NONE: Any = literal_column("0")
+"""A limit and an offset that leave nothing out."""
 
 
 class Unfit(Exception):
@@ -42,17 +47,21 @@ class Given:
         return func.unnest(*arrays).table_valued(*made, name="given").render_derived(name="given")
 
     def _parsed(self, columns: Mapping[str, Any]) -> Any:
-        """The arrays side by side. All but the first are read once and found by their place in an index."""
+        """The arrays side by side: the first is read from end to end, the others are found by their places.
+
+        Without a limit SQLite would read the others from the beginning for each row of the first, and an inner join
+        would leave it the choice which is the first.
+        """
         arrays = [func.json_each(bindparam(f"given_{name}", type_=Text())) for name in columns]
         first, *others = (each.table_valued("key", "value", name=f"c{place}") for place, each in enumerate(arrays))
         parts: list[Any] = [first]
         joined: Any = first
         for place, other in enumerate(others, 1):
-            part = select(other.c.key, other.c.value).cte(f"p{place}").prefix_with("MATERIALIZED")
-            joined = joined.join(part, part.c.key == first.c.key)
+            part = select(other.c.key, other.c.value).limit(ALL).offset(NONE).subquery(f"p{place}")
+            joined = joined.outerjoin(part, part.c.key == first.c.key)
             parts.append(part)
         values = (part.c.value.label(name) for part, name in zip(parts, columns, strict=True))
-        return select(*values).select_from(joined).cte("given").prefix_with("MATERIALIZED")
+        return select(*values).select_from(joined).limit(ALL).offset(NONE).subquery("given")
 
     def packed(self, *columns: Sequence[Any]) -> list[Any]:
         """The values of the parameters; raises Unfit."""
@@ -63,7 +72,7 @@ class Given:
 
 def _text(values: Sequence[Any], process: Any) -> str:
     """A column as JSON, its values as the driver would get them."""
-    found = values if process is None else [None if value is None else process(value) for value in values]
+    found = list(values) if process is None else [None if value is None else process(value) for value in values]
     for kind in set(map(type, found)):
         if kind not in (int, str, bool, type(None)):
             raise Unfit(kind.__name__)

@@ -119,16 +119,14 @@ class TimerStatements:
         names = ("t_state", "t_event", "t_ordinal", "due_at", "delay")
         return Companion(self._timers, self._keys, dialect, values, names, self._defaults)
 
-    def forget_many(
-        self, connection: Connection, keys: Sequence[tuple[Any, ...]], states: Iterable[str] | None
-    ) -> None:
+    def forget_many(self, connection: Connection, keys: Sequence[Any], states: Iterable[str] | None) -> None:
         """Remove the timers of many orders: those of these states, or all. Raises Unfit."""
         self._many.clear(connection, keys, *(() if states is None else (self._timers.c.state.in_(sorted(states)),)))
 
     def arm_many(
         self,
         connection: Connection,
-        keys: Sequence[tuple[Any, ...]],
+        keys: Sequence[Any],
         sequences: Sequence[int],
         timer: Pending,
         delay: timedelta,
