@@ -568,6 +568,26 @@ def test_a_large_update_of_the_services_own_columns_takes_no_time(
         assert connection.run("SELECT count(*) FROM orders WHERE reference IS NOT NULL") == [(20000,)]
 
 
+def test_an_entry_is_judged_by_keys_however_long_histories_are(
+    tmp_path: Path, postgres_database: Callable[[], str]
+) -> None:
+    url = database("postgresql", tmp_path, postgres_database)
+    known(url, PRESS)
+    table = compile(PRESS)
+    with raw(url) as connection:
+        live(connection, PRESS, lives(PRESS)["accepted"], 1)
+        steps = [("accepted", "hold", HELD), (HELD, "resume", "accepted")] * 300
+        for place, step in enumerate(steps, 3):
+            values = fields(table, *step, reason_text="why")
+            connection.run(*insert("order_history", {"order_id": 1}, place, values))
+        connection.driver.commit()
+        read = "SELECT relname, seq_tup_read FROM pg_stat_xact_user_tables WHERE relname IN ('orders', 'order_history')"
+        connection.run(
+            *insert("order_history", {"order_id": 1}, 603, fields(table, "accepted", "complete", "completed"))
+        )
+        assert sorted(connection.run(read)) == [("order_history", 0), ("orders", 0)]
+
+
 def test_a_large_import_is_judged_and_moved_in_no_time(tmp_path: Path, postgres_database: Callable[[], str]) -> None:
     url = database("postgresql", tmp_path, postgres_database)
     known(url, PRESS)

@@ -173,7 +173,8 @@ def _stand(names: Names) -> str:
     ]
     without = " AND ".join(f"m.{name} IS NULL" for name in AFTERWARDS if name != "revision")
     same = names.same("m", "h")
-    blank = f"m.revision = 0 AND {without} AND NOT EXISTS (SELECT 1 FROM {names.all['history']} h WHERE {same})"
+    first = f"SELECT min(h.sequence) FROM {names.all['history']} h WHERE {same}"
+    blank = f"m.revision = 0 AND {without} AND ({first}) IS NULL"  # no EXISTS: see predicates.STARTS
     filled = {"columns": columns, "blank": blank, "entry": " AND ".join(entry), "said": STANDS}
     return STAND.format(**names.all, **filled, same_h=same, beside_l=names.beside("l", "h"))
 

@@ -43,8 +43,9 @@ FITS = """CASE WHEN {row}.sequence = 1 OR {row}.event = 'override' AND {row}."be
         WHEN 'supersede' THEN {row}."before" = {row}."after" ELSE true END) END"""
 """Nothing corrects what has not begun. Override leads elsewhere and may name an entry; void and supersede name one."""
 
-STARTS = """CASE WHEN {row}.sequence = 1 THEN {row}."before" = '[*]' ELSE EXISTS (SELECT 1 FROM {history} p
-    WHERE {beside_p} AND p.sequence = {row}.sequence - 1 AND p."after" = {row}."before") END"""
+STARTS = """CASE WHEN {row}.sequence = 1 THEN {row}."before" = '[*]' ELSE coalesce((SELECT p."after" FROM {history} p
+    WHERE {beside_p} AND p.sequence = {row}.sequence - 1) = {row}."before", false) END"""
+"""No EXISTS: PostgreSQL would read the whole history into a hash table, for one entry."""
 
 LISTED = {
     "sqlite": "{row}.reason_code IN (SELECT j.value FROM json_each(e.reasons) AS j)",
