@@ -40,8 +40,10 @@ class Names:
     unique: tuple[tuple[str, ...], ...] = ()
 
     def quote(self, name: str) -> str:
-        """A name as it stands in a statement."""
-        return self.dialect.identifier_preparer.quote(name)
+        """A name as it stands in a statement that takes no parameters: percent signs are not doubled."""
+        preparer = self.dialect.identifier_preparer
+        quoted = preparer.quote(name)
+        return quoted.replace("%%", "%") if preparer._double_percents else quoted
 
     def table(self, name: str, schema: str | None = None) -> str:
         """A table as it stands in a statement; our own are in the schema of the history."""
