@@ -840,7 +840,7 @@ MALFORMED = [
     ),
     (
         chart_with("scenarios: [{title: t, codes: [a], refused: not-enabld}]\n"),
-        "5:45: scenarios[0].refused: `not-enabld` stands where ambiguous, guard-refused, link-needed, not-ena",
+        "5:45: scenarios[0].refused: `not-enabld` stands where ambiguous, claim-refused, guard-refused, link-n",
         "did you mean not-enabled?",
     ),
     (

@@ -114,6 +114,8 @@ def test_steps_without_actions_ask_for_nothing_more(engine: Engine) -> None:
         with Session(engine) as session:
             order = Order()
             orders.adopt(session, order, "paid")
+            session.commit()
+            session.refresh(order)
             with statements(engine) as seen:
                 orders.send(session, order, "remind")
             sent.append(len(seen))

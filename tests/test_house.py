@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "document": {"ruamel"},
     "pairing": SQL,
     "sqlmodel": SQL,
-    "enforcement": SQL,
+    "enforcement": SQL | {"alembic"},
     "lifecycle": SQL,
     "outbox": SQL,
     "readiness": SQL,
