@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from .chart import OPEN, START, Chart, Guard, Kind, Transition
 from .errors import UnsoundChart
-from .interpret import Endless, Run, Unanswered, begin, proceed
+from .interpret import Endless, Unanswered, begin, listeners, proceed
 from .structure import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from .chart import Effect
-    from .interpret import Oracle
+    from .chart import Effect, Timer
+    from .interpret import Oracle, Run
 
 __all__ = ["Exploration", "Fork", "Found", "Raw", "Tree", "explore", "found_in"]
 
@@ -30,10 +30,17 @@ Raw = tuple[tuple[str, ...], Memory]
 
 
 class Found(NamedTuple):
-    """A run, and the raw configuration that it leads to."""
+    """What a run did, and the raw configuration that it leads to; the rest of the run is not kept."""
 
-    run: Run
     raw: Raw
+    transitions: tuple[Transition, ...]
+    exited: tuple[str, ...]
+    entered: tuple[str, ...]
+    actions: tuple[str, ...]
+    armed: tuple[Timer, ...]
+    disarmed: tuple[Timer, ...]
+    read: frozenset[str]
+    written: frozenset[str]
 
 
 class Fork(NamedTuple):
@@ -48,6 +55,11 @@ class Fork(NamedTuple):
 Tree: TypeAlias = Found | Fork | None
 
 
+MANY = 1_000
+"""With more configurations than these waiting, the newest are explored first: they lead to new ones soonest, so that a
+chart that has too many is refused early."""
+
+
 class Exploration:
     """The raw configurations of a chart, breadth first, with what each event does in them.
 
@@ -60,7 +72,9 @@ class Exploration:
         self.chart = chart
         self._limit = limit
         self.alphabet = alphabet(chart)
+        self._listeners = {event: listeners(chart, event) for event in self.alphabet}
         self._leaves = {state.name for state in chart.states if state.kind in (Kind.ATOMIC, Kind.FINAL)}
+        self._families = _families(chart)
         self._rewritten = _rewritten(chart)
         self.starts: dict[str, Tree] = {}
         self.rows: dict[Raw, dict[str, Tree]] = {}
@@ -68,7 +82,9 @@ class Exploration:
         self._waiting: deque[Raw] = deque()
         self._explore_starts()
         while self._waiting:
-            self._explore_row(self._waiting.popleft())
+            waiting = self._waiting
+            self._explore_row(waiting.popleft() if len(waiting) < MANY else waiting.pop())
+        self.rows = {raw: self.rows[raw] for raw in self._breadth_first()}
 
     def _explore_starts(self) -> None:
         openings: dict[str, list[Transition]] = {OPEN: []}
@@ -86,7 +102,10 @@ class Exploration:
         if any(self.chart.by_name[leaf].kind is Kind.FINAL and not self.chart.ancestors[leaf] for leaf in leaves):
             return
         remembered = dict(memory)
+        active = {name for leaf in leaves for name in (leaf, *self.chart.ancestors[leaf])}
         for event in self.alphabet:
+            if self._listeners[event].isdisjoint(active):
+                continue
             try:
                 tree = self._explore(partial(proceed, self.chart, leaves, remembered, event))
             except Endless as endless:
@@ -110,7 +129,17 @@ class Exploration:
         self._refuse_excluding(run)
         leaves = tuple(sorted(run.active & self._leaves, key=self.chart.order.__getitem__))
         memory = (pair for pair in run.memory.items() if self._rewritten.get(pair[0]) not in run.active)
-        return Found(run, (leaves, tuple(sorted(memory))))
+        return Found(
+            (leaves, tuple(sorted(memory))),
+            transitions=tuple(run.transitions),
+            exited=tuple(run.exited),
+            entered=tuple(run.entered),
+            actions=tuple(run.actions),
+            armed=tuple(run.armed),
+            disarmed=tuple(run.disarmed),
+            read=frozenset(run.read),
+            written=frozenset(run.written),
+        )
 
     def _add(self, raw: Raw) -> None:
         if raw in self.rows:
@@ -120,20 +149,30 @@ class Exploration:
         if len(self.rows) > self._limit:
             raise UnsoundChart(self._too_large())
 
+    def _breadth_first(self) -> Iterator[Raw]:
+        """The configurations, those nearest to the start first."""
+        found = {leaf.raw: None for tree in self.starts.values() for leaf in found_in(tree)}
+        waiting = deque(found)
+        while waiting:
+            raw = waiting.popleft()
+            yield raw
+            after = dict.fromkeys(leaf.raw for tree in self.rows[raw].values() for leaf in found_in(tree))
+            fresh = [raw for raw in after if raw not in found]
+            found |= dict.fromkeys(fresh)
+            waiting += fresh
+
     # --- what is refused
 
     def _refuse_excluding(self, run: Run) -> None:
         """Raise UnsoundChart when two children of a compound state, or of the chart, are active."""
-        chart = self.chart
-        for name in (None, *run.active):
-            if name is None or chart.by_name[name].kind is Kind.COMPOUND:
-                active = [child.name for child in chart.children[name] if child.name in run.active]
-                if len(active) > 1:
-                    taken = ", ".join(_arrow(transition) for transition in run.transitions) or "the start"
-                    raise UnsoundChart(
-                        f"{chart.name}: {' and '.join(active)} would be active together, by {taken}; "
-                        "name one of them, or put them into a parallel state"
-                    )
+        for family in self._families:
+            if len(family & run.active) > 1:
+                active = sorted(family & run.active, key=self.chart.order.__getitem__)
+                taken = ", ".join(_arrow(transition) for transition in run.transitions) or "the start"
+                raise UnsoundChart(
+                    f"{self.chart.name}: {' and '.join(active)} would be active together, by {taken}; "
+                    "name one of them, or put them into a parallel state"
+                )
 
     def _never_rests(self, endless: Endless) -> str:
         arrows = ", ".join(_arrow(transition) for transition in endless.transitions)
@@ -213,6 +252,15 @@ def alphabet(chart: Chart) -> tuple[str, ...]:
     names |= dict.fromkeys(effect.name for effect in _effects(chart) if effect.kind in ("raise", "send"))
     internal = {event.name for event in chart.events if event.internal}
     return tuple(name for name in names if not name.startswith("done.state.") and name not in internal)
+
+
+def _families(chart: Chart) -> tuple[frozenset[str], ...]:
+    """The states of which no more than one may be active at a time: the outermost, and those of a compound state."""
+    return tuple(
+        frozenset(child.name for child in children)
+        for parent, children in chart.children.items()
+        if len(children) > 1 and (parent is None or chart.by_name[parent].kind is Kind.COMPOUND)
+    )
 
 
 def _effects(chart: Chart) -> Iterator[Effect]:

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 from .chart import START, Chart, Kind, State, Timer, Transition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
     from .chart import Effect, Guard
 
     Oracle = Callable[[Guard, frozenset[str]], bool]
 
-__all__ = ["Endless", "Memory", "Run", "Unanswered", "begin", "matches", "proceed"]
+__all__ = ["Endless", "Memory", "Run", "Unanswered", "begin", "listeners", "matches", "proceed"]
 
 Memory = dict[str, tuple[str, ...]]
 """What history states remember: history state -> the states to enter again."""
@@ -90,6 +90,11 @@ def proceed(
     return macrostep.run
 
 
+def listeners(chart: Chart, event: str) -> frozenset[str]:
+    """The states with a transition for `event`: where none of them is active, it enables nothing."""
+    return frozenset(_Index.of(chart).asked(event))
+
+
 def matches(descriptors: tuple[str, ...], event: str) -> bool:
     """Whether an event matches one of the descriptors: equal, a dotted prefix, or `*` (SCXML 3.12.1)."""
     return any(d == "*" or event == d or event.startswith(d + ".") for d in map(_bare, descriptors))
@@ -109,6 +114,9 @@ class _Index:
         for state in chart.states:
             if state.kind.is_history:
                 self.histories.setdefault(state.parent, []).append(state)
+        self.inside = _inside(chart)
+        self.steady = {id(t) for t in chart.transitions if not any(chart.by_name[n].kind.is_history for n in t.targets)}
+        self.domains: dict[int, str | None] = {}
         self._asked: dict[str | None, dict[str, list[Transition]]] = {}
 
     @classmethod
@@ -128,6 +136,15 @@ class _Index:
                     found.setdefault(transition.source, []).append(transition)
             self._asked[event] = found
         return self._asked[event]
+
+
+def _inside(chart: Chart) -> Mapping[str | None, frozenset[str]]:
+    """Name -> the states properly inside it; None, the chart -> all states."""
+    inside: dict[str | None, set[str]] = {name: set() for name in (None, *chart.by_name)}
+    for name, ancestors in chart.ancestors.items():
+        for around in (None, *ancestors):
+            inside[around].add(name)
+    return {name: frozenset(names) for name, names in inside.items()}
 
 
 class _Macrostep:
@@ -172,10 +189,11 @@ class _Macrostep:
     def select(self, event: str | None) -> list[Transition]:
         """The optimally enabled, conflict-free transitions for an event (None: the eventless ones)."""
         asked = self.index.asked(event)
-        if asked.keys().isdisjoint(self.run.active):
+        asking = asked.keys() & self.run.active
+        if not asking:
             return []
         enabled: dict[int, Transition] = {}
-        for leaf in self.leaves():
+        for leaf in self.leaves(asking.union(*map(self.index.inside.__getitem__, asking))):
             transition = self.first_enabled(leaf, asked)
             if transition is not None:
                 enabled[id(transition)] = transition
@@ -212,15 +230,15 @@ class _Macrostep:
         out: set[str] = set()
         for transition in transitions:
             if transition.targets:
-                domain = self.domain(transition)
-                out |= {name for name in self.run.active if self.chart.within(name, domain)}
+                out |= self.run.active & self.index.inside[self.domain(transition)]
         return out
 
     def domain(self, transition: Transition) -> str | None:
         """The state inside which a transition with targets happens, before anything is left; None is the chart."""
-        if id(transition) not in self.domains:
-            self.domains[id(transition)] = self.find_domain(transition)
-        return self.domains[id(transition)]
+        known = self.index.domains if id(transition) in self.index.steady else self.domains
+        if id(transition) not in known:
+            known[id(transition)] = self.find_domain(transition)
+        return known[id(transition)]
 
     def find_domain(self, transition: Transition) -> str | None:
         chart, source = self.chart, transition.source
@@ -274,7 +292,7 @@ class _Macrostep:
     def remember(self, name: str) -> None:
         for history in self.index.histories.get(name, ()):
             if history.kind is Kind.DEEP:
-                kept = [leaf for leaf in self.leaves() if self.chart.within(leaf, name)]
+                kept = self.leaves(self.index.inside[name])
             else:
                 kept = [child.name for child in self.chart.children[name] if child.name in self.run.active]
             self.run.memory[history.name] = tuple(kept)
@@ -336,9 +354,9 @@ class _Macrostep:
             else:
                 self.external.append(effect.name)
 
-    def leaves(self) -> list[str]:
-        """The active atomic and final states, in document order."""
-        return sorted(self.run.active & self.index.leaves, key=self.chart.order.__getitem__)
+    def leaves(self, among: Set[str]) -> list[str]:
+        """The active atomic and final states among these states, in document order."""
+        return sorted(self.run.active & self.index.leaves & among, key=self.chart.order.__getitem__)
 
 
 class _Entry:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .cell import Cell, Choice, Configuration, Node, Step, configuration, demand
+from .cell import Cell, Choice, Configuration, Demand, Node, Step, configuration, demand
 from .chart import OPEN, Kind
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ class _Builder:
         self.alive = _alive_memory(found.rows)
         self.names = {raw: _text(raw, self.alive[raw]) for raw in found.rows}
         self.configurations: dict[str, Configuration] = {}
+        self.demands: dict[tuple[Any, ...], Demand] = {}
 
     def table(self) -> Table:
         found = self.found
@@ -124,20 +125,27 @@ class _Builder:
         return Choice(tree.guard, tree.active, self.node(tree.yes, before, event), self.node(tree.no, before, event))
 
     def step(self, found: Found, before: Configuration | None, event: str) -> Step:
-        run = found.run
-        declared = self.chart.event_by_name.get(event)
         return Step(
             before=before,
             event=event,
             after=self.configurations[self.names[found.raw]],
-            transitions=tuple(run.transitions),
-            exited=tuple(run.exited),
-            entered=tuple(run.entered),
-            actions=tuple(run.actions),
-            armed=tuple(run.armed),
-            disarmed=tuple(run.disarmed),
-            demand=demand(self.chart, run.transitions, run.entered, declared.payload if declared else ()),
+            transitions=found.transitions,
+            exited=found.exited,
+            entered=found.entered,
+            actions=found.actions,
+            armed=found.armed,
+            disarmed=found.disarmed,
+            demand=self.demand(found, event),
         )
+
+    def demand(self, found: Found, event: str) -> Demand:
+        """What a step asks for; steps that take the same transitions into the same states share one Demand."""
+        alike = tuple(map(id, found.transitions)), found.entered, event
+        if alike not in self.demands:
+            declared = self.chart.event_by_name.get(event)
+            payload = declared.payload if declared else ()
+            self.demands[alike] = demand(self.chart, found.transitions, found.entered, payload)
+        return self.demands[alike]
 
 
 def _alive_memory(rows: Mapping[Raw, Mapping[str, Tree]]) -> dict[Raw, frozenset[str]]:
@@ -154,7 +162,7 @@ def _alive_memory(rows: Mapping[Raw, Mapping[str, Tree]]) -> dict[Raw, frozenset
     waiting = set(rows)
     while waiting:
         raw = waiting.pop()
-        wanted = frozenset(name for run, after in flows[raw] for name in run.read | (alive[after] - run.written))
+        wanted = frozenset(name for run in flows[raw] for name in run.read | (alive[run.raw] - run.written))
         if wanted != alive[raw]:
             alive[raw] = wanted
             waiting.update(before[raw])
