@@ -34,26 +34,37 @@ PLANS = "SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin
 """A plan that was made for one entry has to do for many, and the other way round: always by the keys."""
 
 ENTER = """
-DECLARE bad record;
+DECLARE plain boolean; behind boolean; bad record;
 BEGIN
-  SELECT n.sequence, n."before", n.event, n."after", CASE WHEN NOT {starts} THEN '{awry}'
-      {wrong} END AS said
-    INTO bad FROM entered n WHERE ({starts}
-    AND {legal}) IS NOT TRUE LIMIT 1;
-  IF FOUND THEN
-    RAISE EXCEPTION 'orderfsm: %', bad.said USING ERRCODE = 'integrity_constraint_violation',
-      DETAIL = format('entry %s: %s --%s--> %s', bad.sequence, bad."before", bad.event, bad."after");
+  SELECT bool_and(({starts} AND {arrow}) IS TRUE), bool_or(o.revision < n.sequence)
+    INTO plain, behind FROM entered n LEFT JOIN {orders} o ON {same_n};
+  IF NOT plain THEN
+    SELECT n.sequence, n."before", n.event, n."after", CASE WHEN NOT {starts} THEN '{awry}'
+        {wrong} END AS said
+      INTO bad FROM entered n WHERE ({starts}
+      AND {legal}) IS NOT TRUE LIMIT 1;
+    IF FOUND THEN
+      RAISE EXCEPTION 'orderfsm: %', bad.said USING ERRCODE = 'integrity_constraint_violation',
+        DETAIL = format('entry %s: %s --%s--> %s', bad.sequence, bad."before", bad.event, bad."after");
+    END IF;
   END IF;
-  IF EXISTS (SELECT 1 FROM entered n JOIN {orders} o ON {same_n} WHERE o.revision < n.sequence) THEN
+  IF behind THEN
     UPDATE {orders} o SET {moved} FROM entered n WHERE {same_n} AND o.revision < n.sequence
       AND NOT EXISTS (SELECT 1 FROM {history} m WHERE {beside_m} AND m.sequence = n.sequence + 1);
   END IF;
   RETURN NULL;
 END"""
-"""Entries are judged, then orders move that have not been moved by the statement itself, each to its last entry."""
+"""Entries are judged, then orders move that have not been moved by the statement itself, each to its last entry.
+
+Most are plain steps of their chart: a query of few parts finds that out. All that may be legal is asked for the others.
+"""
 
 STAND = """
 BEGIN
+  IF NOT EXISTS (SELECT 1 FROM moved m WHERE NOT EXISTS (SELECT 1 FROM {history} h WHERE {same_h} AND {entry}
+      AND NOT EXISTS (SELECT 1 FROM {history} l WHERE {beside_l} AND l.sequence = h.sequence + 1))) THEN
+    RETURN NULL;
+  END IF;
   IF EXISTS (SELECT 1 FROM (SELECT {columns} FROM moved EXCEPT SELECT {columns} FROM stood) m WHERE NOT ({blank})
       AND NOT EXISTS (SELECT 1 FROM {history} h WHERE {same_h} AND {entry}
         AND NOT EXISTS (SELECT 1 FROM {history} l WHERE {beside_l} AND l.sequence = h.sequence + 1))) THEN
@@ -61,7 +72,10 @@ BEGIN
   END IF;
   RETURN NULL;
 END"""
-"""Orders that have changed state or key are where their history ends, or have neither."""
+"""Orders that have changed state or key are where their history ends, or have neither.
+
+Most have moved with their entry: that is asked first, for it is asked with every step.
+"""
 
 REFUSE = """
 BEGIN
@@ -148,7 +162,14 @@ def _enter(names: Names) -> str:
     asked = Predicates(names, "n", names.all)
     moved = ", ".join(f"{names.quote(name)} = n.{names.quote(entry)}" for name, entry in AFTERWARDS.items())
     wrong = "\n      ".join(f"WHEN {condition} THEN '{said}'" for condition, said in asked.wrong())
-    filled = {"starts": asked.starts, "legal": asked.legal, "wrong": wrong, "awry": AWRY, "moved": moved}
+    filled = {
+        "starts": asked.starts,
+        "arrow": asked.arrow,
+        "legal": asked.legal,
+        "wrong": wrong,
+        "awry": AWRY,
+        "moved": moved,
+    }
     return ENTER.format(**names.all, **filled, same_n=names.same("o", "n"), beside_m=names.beside("m", "n"))
 
 
