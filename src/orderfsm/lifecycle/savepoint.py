@@ -21,6 +21,7 @@ def savepoint(session: Session, bind: Mapping[str, object]) -> Iterator[None]:
     """
     _begin(session, bind)
     with session.begin_nested():
+        session.connection(bind)  # type: ignore[arg-type] # the savepoint itself: SQLAlchemy waits with it until now
         yield
 
 

@@ -76,7 +76,11 @@ class Work:
     def verdicts(self, rows: Sequence[Standing]) -> list[Verdict]:
         """Send to these orders."""
         held = self._held(rows)
-        steps, alone = self._decided(self._unused(rows))
+        try:
+            unused = self._unused(rows)
+        except Unfit:
+            return [self.alone(row[0]) for row in rows]
+        steps, alone = self._decided(unused)
         if steps and self._connection.engine not in self._orders.registrar.sure:
             self._orders.registrar(self._connection)
         if steps:
@@ -91,13 +95,10 @@ class Work:
     # --- what was sent before
 
     def _unused(self, rows: Sequence[Standing]) -> Sequence[Standing]:
-        """The orders that this batch has not reached before; the others are told so."""
+        """The orders that this batch has not reached before; the others are told so. Raises Unfit."""
         if self._fresh or not rows:
             return rows
-        try:
-            used = self._statements.keyed(self._connection, [row[0] for row in rows], str(self._request.key))
-        except Unfit:  # these will be sent to one by one
-            return rows
+        used = self._statements.keyed(self._connection, [row[0] for row in rows], str(self._request.key))
         for row in rows:
             if row[0] in used:
                 self._repeated(row, *used[row[0]])
