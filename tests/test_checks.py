@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import re
 import time
 from collections.abc import Iterator
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 
 import orderfsm
 from mutants import drawn
-from orderfsm import Category, Chart, Finding, check, checks
+from orderfsm import Category, Chart, Finding, UnsoundChart, check, checks
 from orderfsm.chart import (
     FREE,
     START,
@@ -213,6 +215,23 @@ def test_a_step_that_never_rests_is_told_with_the_arrows_that_go_round() -> None
 def test_a_step_that_never_rests_is_told_where_the_chart_is_compiled_without_it() -> None:
     restless = chart("new go busy", "busy - idle", "idle - busy", "new finish end", endless="left out")
     assert only(restless, "eventless-cycle").witness == ("open", "go")
+
+
+@pytest.mark.parametrize(
+    ("broken", "code"),
+    [
+        (chart("new go busy", "busy - new", "new - busy", "busy finish end"), "eventless-cycle"),
+        (chart(arrow("new go busy"), replace(arrow("new fly busy"), targets=("busy", "end"))), "not-compilable"),
+    ],
+    ids=["endless", "clashing"],
+)
+def test_a_chart_that_does_not_compile_is_refused_with_the_finding_that_the_checks_tell(
+    broken: Chart, code: str
+) -> None:
+    with pytest.raises(UnsoundChart) as told:
+        orderfsm.compile(broken)
+    (finding,) = told.value.findings
+    assert (finding.code, finding.message) == (code, str(told.value))
 
 
 def test_a_chart_with_too_many_configurations_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -451,6 +470,13 @@ def test_any_reason_rule_that_was_written_down_will_do(rule: ReasonRule) -> None
     assert check(replace(ruled, reasons=WHY)) == ()
     entering = chart("new spoil spoilt", "new go end", states=(replace(SPOILT, reason=rule),), initial=("new",))
     assert check(replace(entering, reasons=WHY)) == ()
+
+
+def test_a_chart_that_was_copied_or_pickled_has_the_same_findings() -> None:
+    silent = chart("new spoil spoilt", "new go end", states=(SPOILT,), initial=("new",), reasons=WHY)
+    ruled = chart(arrow("new spoil spoilt", reason=ReasonRule()), "new go end", states=(SPOILT,), initial=("new",))
+    for one in (silent, replace(ruled, reasons=WHY)):
+        assert check(copy.deepcopy(one)) == check(pickle.loads(pickle.dumps(one))) == check(one)
 
 
 def test_what_comes_by_itself_needs_no_reason() -> None:

@@ -137,13 +137,17 @@ class Timer:
 
 @dataclass(frozen=True, slots=True)
 class ReasonRule:
-    """Whether a reason is `required`, `optional` or `forbidden`, and which codes are allowed (none named: all)."""
+    """Whether a reason is `required`, `optional` or `forbidden`, and which codes are allowed (none named: all).
+
+    `said` is False for the rule of arrows and states that have none of their own; it counts for the checks alone.
+    """
 
     mode: str = "optional"
     codes: tuple[str, ...] = ()
+    said: bool = field(default=True, compare=False)
 
 
-FREE = ReasonRule()
+FREE = ReasonRule(said=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +199,15 @@ class Transition:
     title: str = ""
     happy: bool = False
     position: Position = NOWHERE
+
+    def __str__(self) -> str:
+        """The arrow in one line, e.g. `received --accept--> accepted`."""
+        event = f"--{self.event}-->" if self.events else "-->"
+        return f"{self.source} {event} {' + '.join(self.targets) or self._stays}"
+
+    @property
+    def _stays(self) -> str:
+        return "stays" if self.source != START else "the initial states"
 
     @property
     def event(self) -> str:

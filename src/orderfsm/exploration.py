@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections import deque
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from .chart import OPEN, START, Chart, Guard, Kind, Transition
+from .chart import NOWHERE, OPEN, START, Chart, Guard, Kind, Transition
+from .diagnosis import diagnose
 from .errors import UnsoundChart
 from .interpret import Endless, Unanswered, begin, listeners, proceed
 from .structure import verify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from .chart import Effect, Timer
     from .interpret import Oracle, Run
@@ -60,6 +62,16 @@ MANY = 1_000
 chart that has too many is refused early."""
 
 
+CASES = 1_024
+"""How many outcomes one event may have in one configuration; n guards that are asked together have up to 2 ** n."""
+
+GUARDS = 400
+"""How many guards may be asked, one after the other, on the way to one outcome."""
+
+RUNS = 250_000
+"""How many times the interpreter may run for one chart: once per outcome, and once more for every guard on the way."""
+
+
 class Exploration:
     """The raw configurations of a chart, breadth first, with what each event does in them.
 
@@ -72,7 +84,7 @@ class Exploration:
         self.chart = chart
         self._limit = limit
         self.alphabet = alphabet(chart)
-        self._listeners = {event: listeners(chart, event) for event in self.alphabet}
+        self._heard = _heard(chart, self.alphabet)
         self._leaves = {state.name for state in chart.states if state.kind in (Kind.ATOMIC, Kind.FINAL)}
         self._families = _families(chart)
         self._rewritten = _rewritten(chart)
@@ -80,6 +92,7 @@ class Exploration:
         self.rows: dict[Raw, dict[str, Tree]] = {}
         self.endless: dict[Raw, list[str]] = {}
         self._waiting: deque[Raw] = deque()
+        self._runs = 0
         self._explore_starts()
         while self._waiting:
             waiting = self._waiting
@@ -93,9 +106,9 @@ class Exploration:
                 openings.setdefault(event, []).append(transition)
         for event, ways in openings.items():
             try:
-                self.starts[event] = self._explore(partial(_begin, self.chart, ways))
+                self.starts[event] = self._explore(partial(_begin, self.chart, ways), event, "the start")
             except Endless as endless:
-                raise UnsoundChart(self._never_rests(endless)) from None
+                raise self._never_rests(endless) from None
 
     def _explore_row(self, raw: Raw) -> None:
         leaves, memory = raw
@@ -103,22 +116,31 @@ class Exploration:
             return
         remembered = dict(memory)
         active = {name for leaf in leaves for name in (leaf, *self.chart.ancestors[leaf])}
-        for event in self.alphabet:
-            if self._listeners[event].isdisjoint(active):
-                continue
+        for place in sorted({place for name in active for place in self._heard.get(name, ())}):
+            event = self.alphabet[place]
             try:
-                tree = self._explore(partial(proceed, self.chart, leaves, remembered, event))
+                tree = self._explore(partial(proceed, self.chart, leaves, remembered, event), event, "+".join(leaves))
             except Endless as endless:
                 if self.chart.endless == "refused":
-                    raise UnsoundChart(self._never_rests(endless)) from None
+                    raise self._never_rests(endless) from None
                 self.endless.setdefault(raw, []).append(event)
                 continue
             if tree is not None:
                 self.rows[raw][event] = tree
 
-    def _explore(self, run: Callable[[Oracle], Run | None]) -> Tree:
+    def _explore(self, run: Callable[[Oracle], Run | None], event: str, here: str) -> Tree:
         """Run with both answers to every guard; every configuration that comes out is put on the list."""
-        tree = explore(lambda oracle: self._found(run(oracle)))
+
+        def counted(oracle: Oracle) -> Found | None:
+            self._runs += 1
+            if self._runs > RUNS:
+                raise self._too_large()
+            return self._found(run(oracle))
+
+        try:
+            tree = explore(counted)
+        except _Branched as branched:
+            raise self._too_branched(event, here, branched.guards) from None
         for leaf in found_in(tree):
             self._add(leaf.raw)
         return tree
@@ -147,7 +169,7 @@ class Exploration:
         self.rows[raw] = {}
         self._waiting.append(raw)
         if len(self.rows) > self._limit:
-            raise UnsoundChart(self._too_large())
+            raise self._too_large()
 
     def _breadth_first(self) -> Iterator[Raw]:
         """The configurations, those nearest to the start first."""
@@ -169,25 +191,45 @@ class Exploration:
             if len(family & run.active) > 1:
                 active = sorted(family & run.active, key=self.chart.order.__getitem__)
                 taken = ", ".join(_arrow(transition) for transition in run.transitions) or "the start"
-                raise UnsoundChart(
+                raise self._unsound(
+                    "not-compilable",
                     f"{self.chart.name}: {' and '.join(active)} would be active together, by {taken}; "
-                    "name one of them, or put them into a parallel state"
+                    "name one of them, or put them into a parallel state",
+                    run.transitions,
                 )
 
-    def _never_rests(self, endless: Endless) -> str:
-        arrows = ", ".join(_arrow(transition) for transition in endless.transitions)
-        return f"{self.chart.name}: a step never comes to rest; these transitions go round: {arrows}; break the circle"
+    def _unsound(self, code: str, message: str, taken: Sequence[Transition] = (), path: str = "states") -> UnsoundChart:
+        """The error, with a finding that stands at the first transition taken, else at the states."""
+        at = taken[0].position if taken else self.chart.positions.get("states", NOWHERE)
+        found = diagnose(self.chart, code, message, at=at, path=path, witness=map(str, taken))
+        return UnsoundChart(message, (found,))
 
-    def _too_large(self) -> str:
+    def _never_rests(self, endless: Endless) -> UnsoundChart:
+        arrows = ", ".join(_arrow(transition) for transition in endless.transitions)
+        said = f"{self.chart.name}: a step never comes to rest; these transitions go round: {arrows}; break the circle"
+        return self._unsound("eventless-cycle", said, endless.transitions, path="always")
+
+    def _too_branched(self, event: str, here: str, guards: tuple[str, ...]) -> UnsoundChart:
+        named = ", ".join(guard[:60] for guard in guards[:4])
+        return self._unsound(
+            "not-compilable",
+            f"{self.chart.name}: {event} in {here} asks too many guards ({named}, ...): more than {GUARDS} of them, or "
+            f"more than {CASES} outcomes; ask fewer at once, or give the event several names",
+        )
+
+    def _too_large(self) -> UnsoundChart:
         regions = ", ".join(
             f"{state.name} ({' x '.join(child.name for child in self.chart.children[state.name])})"
             for state in self.chart.states
             if state.kind is Kind.PARALLEL
         )
-        blame = f"the regions of {regions} multiply" if regions else "history states remember too much"
-        return (
-            f"{self.chart.name} has more than {self._limit} configurations: {blame}; split the chart or drop a region"
-        )
+        size, blame = f"{self._limit} configurations", "history states remember too much"
+        if self._runs > RUNS:
+            size, blame = f"{RUNS} outcomes of events", "too many events have arrows from too many states"
+        if regions:
+            blame = f"the regions of {regions} multiply"
+        said = f"{self.chart.name} has more than {size}: {blame}; split the chart or drop a region"
+        return self._unsound("too-many-configurations", said)
 
 
 def _arrow(transition: Transition) -> str:
@@ -205,13 +247,24 @@ def _begin(chart: Chart, ways: list[Transition], oracle: Oracle) -> Run | None:
     return None
 
 
+class _Branched(Exception):
+    """A decision tree that has too many ends, or one of them too far away."""
+
+    def __init__(self, answers: Iterable[tuple[str, frozenset[str]]]) -> None:
+        self.guards = tuple(dict.fromkeys(text for text, _ in answers))
+        super().__init__("too many guards")
+
+
 def explore(run: Callable[[Oracle], Found | None]) -> Tree:
     """The decision tree of a run: the first unanswered guard is answered both ways, true first."""
+    forks = count(1)
 
     def build(answers: dict[tuple[str, frozenset[str]], bool]) -> Tree:
         try:
             return run(lambda guard, active: _answer(guard, active, answers))
         except Unanswered as asked:
+            if len(answers) >= GUARDS or next(forks) >= CASES:
+                raise _Branched(answers) from None
             key = _question(asked.guard, asked.active)
             return Fork(asked.guard, asked.active, build({**answers, key: True}), build({**answers, key: False}))
 
@@ -252,6 +305,15 @@ def alphabet(chart: Chart) -> tuple[str, ...]:
     names |= dict.fromkeys(effect.name for effect in _effects(chart) if effect.kind in ("raise", "send"))
     internal = {event.name for event in chart.events if event.internal}
     return tuple(name for name in names if not name.startswith("done.state.") and name not in internal)
+
+
+def _heard(chart: Chart, events: Iterable[str]) -> dict[str, list[int]]:
+    """State -> the places of the events that it has transitions for; no other event can enable one."""
+    heard: dict[str, list[int]] = {}
+    for place, event in enumerate(events):
+        for name in listeners(chart, event):
+            heard.setdefault(name, []).append(place)
+    return heard
 
 
 def _families(chart: Chart) -> tuple[frozenset[str], ...]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from .chart import START, Chart, Kind, State, Timer, Transition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 
     from .chart import Effect, Guard
 
@@ -100,6 +100,14 @@ def matches(descriptors: tuple[str, ...], event: str) -> bool:
     return any(d == "*" or event == d or event.startswith(d + ".") for d in map(_bare, descriptors))
 
 
+def _matched_by(event: str | None) -> Iterator[str | None]:
+    """The descriptors that match an event; None is an eventless transition's."""
+    yield event
+    if event is not None:
+        yield "*"
+        yield from (event[:dot] for dot, sign in enumerate(event) if sign == ".")
+
+
 def _bare(descriptor: str) -> str:
     return descriptor[:-2] if descriptor.endswith(".*") else descriptor
 
@@ -118,6 +126,10 @@ class _Index:
         self.steady = {id(t) for t in chart.transitions if not any(chart.by_name[n].kind.is_history for n in t.targets)}
         self.domains: dict[int, str | None] = {}
         self._asked: dict[str | None, dict[str, list[Transition]]] = {}
+        self._places: dict[str | None, list[int]] = {}
+        for place, transition in enumerate(chart.transitions):
+            for descriptor in map(_bare, transition.events) if transition.events else (None,):
+                self._places.setdefault(descriptor, []).append(place)
 
     @classmethod
     def of(cls, chart: Chart) -> _Index:
@@ -130,10 +142,11 @@ class _Index:
     def asked(self, event: str | None) -> Mapping[str, Sequence[Transition]]:
         """Source -> its transitions for an event (None: its eventless ones), in document order."""
         if event not in self._asked:
+            places = {place for descriptor in _matched_by(event) for place in self._places.get(descriptor, ())}
             found: dict[str, list[Transition]] = {}
-            for transition in self.chart.transitions:
-                if matches(transition.events, event) if event is not None else not transition.events:
-                    found.setdefault(transition.source, []).append(transition)
+            for place in sorted(places):
+                transition = self.chart.transitions[place]
+                found.setdefault(transition.source, []).append(transition)
             self._asked[event] = found
         return self._asked[event]
 

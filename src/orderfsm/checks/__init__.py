@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orderfsm.errors import ChartError
-from orderfsm.interpret import Endless
+from orderfsm.errors import ChartError, UnsoundChart
 from orderfsm.rollup import prove
 from orderfsm.table import LIMIT, compile
 
 from . import arrows, names, reach, reasons, rules, scenarios, structure, timers, unused, vocabulary
 from .rules import counterexample, law
-from .study import Draft, Study, arrow
+from .study import Draft, Study
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -98,7 +97,7 @@ def _compiled_findings(chart: Chart, items: Chart | None, limit: int) -> Iterato
     try:
         table = compile(chart, limit=limit)
     except ChartError as error:
-        yield _refused(chart, error)
+        yield from error.findings if isinstance(error, UnsoundChart) else (_refused(chart, error),)
         return
     study = Study(chart, table, items)
     for question in _LIVES if chart.dropped else (*_LIVES, *_WHOLE):
@@ -108,11 +107,6 @@ def _compiled_findings(chart: Chart, items: Chart | None, limit: int) -> Iterato
 
 
 def _refused(chart: Chart, error: ChartError) -> Finding:
-    """The finding for a chart that does not compile."""
-    draft, cause = Draft(chart), error.__context__
-    if isinstance(cause, Endless):
-        shown = [arrow(transition) for transition in cause.transitions]
-        at, path = cause.transitions[0].position, "always"
-        return draft.finding("eventless-cycle", str(error), at=at, path=path, witness=shown)
-    code = "too-many-configurations" if "configurations" in str(error) else "not-compilable"
-    return draft.finding(code, str(error), path="states")
+    """The finding for a chart whose parts do not fit together."""
+    draft = Draft(chart)
+    return draft.finding("not-compilable", str(error), at=draft.place("states"), path="states")

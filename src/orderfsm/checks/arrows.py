@@ -12,7 +12,7 @@ from orderfsm.graph import passed
 from orderfsm.interpret import matches
 from orderfsm.witness import witness
 
-from .study import arrow, arrow_path
+from .study import arrow_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +42,7 @@ def shadowed(study: Study) -> Iterator[Finding]:
         cover = _cover(study, transition)
         if cover is not None:
             run, rival = cover
-            said = f"{arrow(transition)} is never taken: {arrow(rival)} is taken instead"
+            said = f"{transition} is never taken: {rival} is taken instead"
             path, at = arrow_path(transition), transition.position
             yield study.finding("shadowed-transition", said, at=at, path=path, witness=run)
 
@@ -51,7 +51,7 @@ def never_taken(study: Study) -> Iterator[Finding]:
     """Arrows whose event never comes while their source is active: nobody can send it and nothing raises it."""
     for transition in _idle(study):
         if _cover(study, transition) is None:
-            said = f"{arrow(transition)} is never taken: its event never comes while {transition.source} is active"
+            said = f"{transition} is never taken: its event never comes while {transition.source} is active"
             path, at = arrow_path(transition), transition.position
             yield study.finding("never-taken", said, at=at, path=path, witness=[transition.source, *transition.events])
 
@@ -135,7 +135,7 @@ def _overlap(study: Study, one: Transition, other: Transition, shown: tuple[str,
     same = one.targets == other.targets and one.effects == other.effects
     said = (
         f"{_guarded(one)} and {_guarded(other)} can both hold in {one.source} on {one.event or 'no event'}; "
-        f"the first in the document is taken: {arrow(one)}"
+        f"the first in the document is taken: {one}"
     )
     path, severity = arrow_path(other), "note" if same else ""
     return study.finding("overlapping-guards", said, at=other.position, path=path, witness=shown, severity=severity)
@@ -240,7 +240,7 @@ def _states_a_rule(guard: Guard) -> bool:
 
 
 def _constant(study: Study, guard: Guard, asking: list[Transition], answer: bool) -> Finding:  # noqa: FBT001
-    shown = " and ".join(arrow(transition) for transition in asking)
+    shown = " and ".join(str(transition) for transition in asking)
     said = f"`{guard.text}` is always {str(answer).lower()} where it is asked: {shown}"
     path, at = arrow_path(asking[0]), asking[0].position
     sources = [transition.source for transition in asking]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from orderfsm.chart import START
 
-from .study import arrow, arrow_path, closest, place
+from .study import arrow_path, closest, place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -91,7 +91,7 @@ def _by_state(state: State) -> Iterator[Use]:
 
 
 def _by_transition(transition: Transition) -> Iterator[Use]:
-    where, path, at = f"the arrow {arrow(transition)}", arrow_path(transition), transition.position
+    where, path, at = f"the arrow {transition}", arrow_path(transition), transition.position
     source = () if transition.source == START else (transition.source,)
     watched = (name for guard in transition.guards if guard.expression for name in sorted(guard.expression.states))
     yield from (Use("state", name, where, path, at) for name in (*source, *transition.targets, *watched))

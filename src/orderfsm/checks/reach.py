@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from orderfsm.chart import START, Kind
 
-from .study import arrow, arrow_path
+from .study import arrow_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,7 +34,7 @@ def unreachable(study: Study) -> Iterator[Finding]:
             t for t in chart.transitions if any(t == state.name or chart.within(t, state.name) for t in t.targets)
         ]
         said = f"no life of {chart.name} comes to {state.name}: {_why(study, inward)}"
-        path, witness = f"states.{state.name}", [arrow(t) for t in inward]
+        path, witness = f"states.{state.name}", [str(t) for t in inward]
         yield study.finding("unreachable-state", said, at=state.position, path=path, witness=witness)
 
 
@@ -146,7 +146,7 @@ def exits_from_final(draft: Draft) -> Iterator[Finding]:
     finals = {state.name: state for state in draft.chart.states if state.kind is Kind.FINAL}
     for transition in draft.chart.transitions:
         if transition.source in finals:
-            said = f"{transition.source} is final, and {arrow(transition)} leads out of it"
+            said = f"{transition.source} is final, and {transition} leads out of it"
             path, at = arrow_path(transition), transition.position
             yield draft.finding(
                 "exit-from-final", said, at=at, path=path, witness=[transition.source, *transition.targets]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orderfsm.chart import FREE, START, Category, Kind
+from orderfsm.chart import START, Category, Kind
 
 from .study import arrow_path
 from .timers import automatic
@@ -55,10 +55,7 @@ def _negative_end(study: Study, step: Step) -> str | None:
 
 
 def _ruled(study: Study, step: Step) -> bool:
-    """Whether an arrow taken or a state entered has a reason rule.
-
-    `reason: optional` is one when it was written down: then the object is not the default one, though equal to it.
-    """
+    """Whether an arrow taken or a state entered has a reason rule of its own, be it `reason: optional`."""
     rules = [transition.reason for transition in step.transitions]
     rules += [study.chart.by_name[name].reason for name in step.entered]
-    return any(rule is not FREE for rule in rules)
+    return any(rule.said for rule in rules)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from orderfsm.chart import Kind
 
-from .study import arrow, arrow_path
+from .study import arrow_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -100,7 +100,7 @@ def _together(draft: Draft) -> Iterator[tuple[tuple[str, ...], str, str, Positio
     for state in draft.chart.states:
         yield state.initial, f"the initial of {state.name}", f"states.{state.name}", state.position
     for transition in draft.chart.transitions:
-        yield transition.targets, f"the arrow {arrow(transition)}", arrow_path(transition), transition.position
+        yield transition.targets, f"the arrow {transition}", arrow_path(transition), transition.position
 
 
 def _exclusive(chart: Chart, one: str, other: str) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from orderfsm.chart import NOWHERE, START
+from orderfsm.chart import NOWHERE
 from orderfsm.diagnosis import diagnose
 from orderfsm.graph import steps_from
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from orderfsm.finding import Finding
     from orderfsm.table import Table
 
-__all__ = ["Draft", "Study", "arrow", "arrow_path", "closest", "place"]
+__all__ = ["Draft", "Study", "arrow_path", "closest", "place"]
 
 
 @dataclass(frozen=True)
@@ -99,13 +99,6 @@ class Study(Draft):
 def place(chart: Chart, path: str) -> Position:
     """Where something without a position of its own is declared."""
     return chart.positions.get(path, NOWHERE)
-
-
-def arrow(transition: Transition) -> str:
-    """A transition in one line, e.g. `received --accept--> accepted`."""
-    event = f"--{transition.event}-->" if transition.events else "-->"
-    target = " + ".join(transition.targets) or ("stays" if transition.source != START else "the initial states")
-    return f"{transition.source} {event} {target}"
 
 
 def arrow_path(transition: Transition) -> str:

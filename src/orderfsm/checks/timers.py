@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 from orderfsm.timers import running
 
-from .study import arrow
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -96,7 +94,7 @@ def _with_actors(study: Study) -> Iterator[Finding]:
 def _shared(study: Study, state: State, timer: Timer, step: Step) -> Finding:
     taken = step.transitions[0]
     actors = " or ".join(taken.by)
-    said = f"{timer.event} is sent by the timer of {state.name} and, before it is due, by {actors}: {arrow(taken)}"
+    said = f"{timer.event} is sent by the timer of {state.name} and, before it is due, by {actors}: {taken}"
     fix = "give the timer an event of its own, or guard the arrow by the time"
     path, witness = f"states.{state.name}.after", study.run_through(step)
     return study.finding("timer-race", said, at=state.position, path=path, witness=witness, fix=fix)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orderfsm import expression as ex
-from orderfsm.chart import FREE
 from orderfsm.interpret import matches
 
 from .names import declared, uses
@@ -63,7 +62,7 @@ def reasons(draft: Draft) -> Iterator[Finding]:
     """Reason codes in no rule's list, when there are lists and every rule that lets a reason in has one."""
     rules = _rules(draft.chart)
     listed = {code for rule in rules for code in rule.codes}
-    takes_any = any(rule is not FREE and rule.mode != "forbidden" and not rule.codes for rule in rules)
+    takes_any = any(rule.said and rule.mode != "forbidden" and not rule.codes for rule in rules)
     if not listed or takes_any:
         return
     for code in draft.chart.reasons.codes:
