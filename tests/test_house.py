@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "pytest_plugin": {"hypothesis", "pytest"},
     "demo": TERMINAL | SQL,
     "cli": TERMINAL | SQL,
-    "http": {"fastapi", "starlette", "uvicorn"} | SQL,
+    "http": {"fastapi", "jinja2", "opentelemetry", "starlette", "uvicorn"} | SQL,
 }
 
 
