@@ -98,6 +98,8 @@ class Call:
         """The facts of the call: the application's, plus payload, actor and now when they were given."""
         if self._known is None:
             given = self.facts() if callable(self.facts) else (self.facts or UNSEEN)
+            if type(given) is not dict and not isinstance(given, Mapping):
+                raise TypeError(f"the function of facts answers a mapping, not {type(given).__name__}")
             told = {"payload": self.payload, "actor": _actor(self.actor), "now": self.now}
             self._known = _Facts(given, {name: value for name, value in told.items() if value is not None})
         return self._known
@@ -312,5 +314,5 @@ def _show(table: Table, configuration: str | None) -> str:
 def _closest(event: str, table: Table) -> str:
     import difflib
 
-    close = difflib.get_close_matches(event, [*table.alphabet, *table.starts], n=1)
+    close = difflib.get_close_matches(event[:100], [*table.alphabet, *table.starts], n=1)
     return f" (did you mean {close[0]}?)" if close else ""

@@ -31,6 +31,9 @@ def load(name_or_path: str | os.PathLike[str], *, profile: str = "full") -> Char
     only when its text is new: the same text gives the same Chart, which carries its compiled table. Raises
     UnknownChart, DocumentError.
     """
+    for name, value, fits in (("name_or_path", name_or_path, (str, os.PathLike)), ("profile", profile, (str,))):
+        if not isinstance(value, fits):
+            raise TypeError(f"{name} is a text, not {type(value).__name__}")
     path = _path(os.fspath(name_or_path))
     return _read(_text(path), str(path), profile)
 

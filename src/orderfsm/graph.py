@@ -72,6 +72,9 @@ def path(chart: Chart, configuration: str, to: str) -> tuple[Step, ...] | None:
     StoredStateUnknown when the chart has no configuration of that text.
     """
     table = compile(chart)
+    for name, value in (("configuration", configuration), ("to", to)):
+        if not isinstance(value, str):
+            raise TypeError(f"{name} is a text, not {type(value).__name__}")
     if configuration not in table.configurations:
         raise unknown_configuration(table, configuration)
     return way(table, configuration, lambda found: matches_state(found, to))

@@ -187,12 +187,14 @@ def replay(chart: Chart, entries: Iterable[Recorded | Mapping[str, Any]]) -> Rep
     lead to a configuration of the chart. A `void` must take back the last entry that counts and lead to where the order
     was before it, a `supersede` must name an entry that counts and stay.
     """
+    if not isinstance(entries, Iterable):
+        raise TypeError(f"entries is a list of history entries, not {type(entries).__name__}")
     table = compile(chart)
     current: str | None = None
     past = Past()
     findings: list[Finding] = []
     for place, recorded in enumerate(entries, 1):
-        before, event, after = _triple(recorded)
+        before, event, after = _triple(recorded, place)
         wrong = past.read(recorded)
         corrects = event in (VOID, SUPERSEDE) and field_of(recorded, "corrects") is not None
         findings += _entry_findings(table, place, current, before, event, after, legal=corrects, wrong=wrong)
@@ -202,11 +204,10 @@ def replay(chart: Chart, entries: Iterable[Recorded | Mapping[str, Any]]) -> Rep
     return Replay(table.configurations[current])
 
 
-def _triple(recorded: Recorded | Mapping[str, Any]) -> tuple[str | None, str, str]:
-    if isinstance(recorded, Mapping):
-        before, event, after = recorded.get("before"), recorded["event"], recorded["after"]
-    else:
-        before, event, after = recorded.before, recorded.event, recorded.after
+def _triple(recorded: Recorded | Mapping[str, Any], place: int) -> tuple[str | None, str, str]:
+    before, event, after = (field_of(recorded, name) for name in ("before", "event", "after"))
+    if not (isinstance(event, str) and isinstance(after, str)):
+        raise TypeError(f"entry {place} has no texts `event` and `after`; give history entries, or mappings like them")
     return (None if before in (None, START) else before), event, after
 
 

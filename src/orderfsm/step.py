@@ -7,8 +7,9 @@ be sent. The law between them: `blockers(...) == ()` exactly when `step(...)` re
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
+from .arguments import expect
 from .call import Call, no_cell
 from .cell import Choice, Step
 from .chart import START
@@ -67,11 +68,18 @@ def start(
 
     Raises what `step` raises.
     """
-    table: Table = chart._table or compile(chart)
-    cell = table.starts.get(event)
-    if cell is None:
-        raise no_cell(table, None, event)
-    return cell.free or decide(cell, Call(table, None, event, actor, reason, links, payload, facts, guards, now))
+    try:
+        table: Table = chart._table or compile(chart)
+        cell = table.starts.get(event) or _no_start(table, event)
+        return cell.free or decide(cell, Call(table, None, event, actor, reason, links, payload, facts, guards, now))
+    except (AttributeError, TypeError):
+        expect(locals())
+        raise
+
+
+def _no_start(table: Table, event: str) -> NoReturn:
+    expect({"event": event})
+    raise no_cell(table, None, event)
 
 
 def step(
@@ -96,17 +104,19 @@ def step(
     Raises Refused (UnknownEvent, NotEnabled, GuardRefused, NotPermitted, ReasonNeeded, LinkNeeded, PayloadInvalid),
     GuardFailed, MissingGuard, or StoredStateUnknown when the chart has no such configuration.
     """
-    table: Table = chart._table or compile(chart)
-    cell = table.rows.get(configuration, _NOWHERE).get(event) or _stand_in(table, configuration, event)
-    return cell.free or decide(
-        cell, Call(table, configuration, event, actor, reason, links, payload, facts, guards, now)
-    )
+    try:
+        table: Table = chart._table or compile(chart)
+        cell = table.rows.get(configuration, _NOWHERE).get(event) or _stand_in(table, configuration, event)
+        return cell.free or decide(
+            cell, Call(table, configuration, event, actor, reason, links, payload, facts, guards, now)
+        )
+    except (AttributeError, TypeError):
+        expect(locals())
+        raise
 
 
 def _stand_in(table: Table, configuration: str, event: str) -> Cell:
-    for name, value in (("a configuration", configuration), ("an event", event)):
-        if not isinstance(value, str):
-            raise TypeError(f"{name} is a text, not {value!r}")
+    expect({"configuration": configuration, "event": event})
     row = table.rows.get(configuration)
     if row is None:
         raise unknown_configuration(table, configuration)
@@ -150,13 +160,16 @@ def blockers(
     now: datetime | None = None,
 ) -> tuple[Blocker, ...]:
     """Why this event may not happen here, every reason; () when it may. Never raises what `step` raises."""
-    call = Call(compile(chart), configuration, event, actor, reason, links, payload, facts, guards, now)
     try:
+        call = Call(compile(chart), configuration, event, actor, reason, links, payload, facts, guards, now)
         decide(_stand_in_or_cell(call), call)
     except Refused as refused:
         return _told(refused)
     except (GuardFailed, MissingGuard, StoredStateUnknown) as error:
         return (Blocker(error.code, str(error)),)
+    except (AttributeError, TypeError):
+        expect(locals())
+        raise
     return ()
 
 
@@ -168,8 +181,9 @@ def _told(refused: Refused) -> tuple[Blocker, ...]:
 
 
 def _stand_in_or_cell(call: Call) -> Cell:
-    row = call.table.rows.get(str(call.configuration), {})
-    return row.get(call.event) or _stand_in(call.table, str(call.configuration), call.event)
+    configuration = cast("str", call.configuration)
+    row = call.table.rows.get(configuration, _NOWHERE)
+    return row.get(call.event) or _stand_in(call.table, configuration, call.event)
 
 
 def enabled(
@@ -190,16 +204,21 @@ def enabled(
 
     Raises StoredStateUnknown, and GuardFailed when a guard that has all its facts cannot be evaluated.
     """
-    table = compile(chart)
-    row = table.rows.get(configuration)
-    if row is None:
-        raise unknown_configuration(table, configuration)
-    fetched = cache(facts) if callable(facts) else facts
-    calls = (
-        (Call(table, configuration, event, actor, reason, links or (), payload, fetched, guards, now), cell)
-        for event, cell in row.items()
-    )
-    return tuple(call.event for call, cell in calls if _possible(call, cell, given_links=links is not None))
+    try:
+        table = compile(chart)
+        row = table.rows.get(configuration)
+        if row is None:
+            expect({"configuration": configuration})
+            raise unknown_configuration(table, configuration)
+        fetched = cache(facts) if callable(facts) else facts
+        calls = (
+            (Call(table, configuration, event, actor, reason, links or (), payload, fetched, guards, now), cell)
+            for event, cell in row.items()
+        )
+        return tuple(call.event for call, cell in calls if _possible(call, cell, given_links=links is not None))
+    except (AttributeError, TypeError):
+        expect(locals())
+        raise
 
 
 def _possible(call: Call, cell: Cell, *, given_links: bool) -> bool:

@@ -13,12 +13,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .cell import Cell, Choice, Configuration, Demand, Node, Step, configuration, demand
-from .chart import OPEN, Kind
+from .chart import OPEN, Chart, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from .chart import Chart
     from .exploration import Exploration, Found, Raw, Tree
 
 __all__ = ["OPEN", "Table", "compile"]
@@ -67,6 +66,8 @@ def compile(chart: Chart, *, limit: int = LIMIT) -> Table:
     when two states that exclude each other would be active, or when there are more than `limit` configurations; each
     says which states are to blame.
     """
+    if not isinstance(chart, Chart):
+        raise TypeError(f'chart is a Chart, e.g. orderfsm.load("stat/order"), not {type(chart).__name__}')
     if chart._table is None:
         from .exploration import Exploration  # when it is needed: whoever only looks up never imports the interpreter
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
+from .arguments import expect
 from .chart import START
 from .errors import Blocker, NotEnabled
 from .graph import steps_from, way
 from .table import compile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from .cell import Step
     from .chart import Chart
     from .table import Table
@@ -30,7 +30,7 @@ def trace(chart: Chart, codes: Iterable[str]) -> tuple[Step, ...]:
         raise TypeError(f"codes is a list of codes, not one text; give [{codes!r}]")
     table = compile(chart)
     layers: list[dict[str | None, Step]] = []
-    shown = [chart.aliases.get(code, code) for code in codes]
+    shown = [chart.aliases.get(code, code) for code in _texts(codes)]
     for index, code in enumerate(shown):
         layer: dict[str | None, Step] = {}
         origins: tuple[str | None, ...] = tuple(layers[-1]) if layers else (None,)
@@ -42,6 +42,12 @@ def trace(chart: Chart, codes: Iterable[str]) -> tuple[Step, ...]:
             raise _refused(table, shown, index, origins[0])
         layers.append(layer)
     return _retrace(layers)
+
+
+def _texts(codes: Any) -> list[str]:
+    given = list(codes) if isinstance(codes, Iterable) else codes
+    expect({"codes": given})
+    return list(given)
 
 
 def _retrace(layers: list[dict[str | None, Step]]) -> tuple[Step, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orderfsm.arguments import expect
 from orderfsm.errors import ChartError, UnsoundChart
 from orderfsm.rollup import prove
 from orderfsm.table import LIMIT, compile
@@ -71,6 +72,7 @@ def check(chart: Chart, *, items: Chart | None = None) -> tuple[Finding, ...]:
     strict profile of a chart that has other arrows too, what depends on these is left to the full one: reach, ends,
     timers, constant guards, reasons for failures, what is never used, `eventually`, and the proof of the roll-up.
     """
+    expect({"chart": chart})
     found = list(_draft_findings(Draft(chart)))
     if not any(finding.code in _FATAL and not finding.path.startswith("rules[") for finding in found):
         found += _compiled_findings(chart, items, LIMIT)

@@ -48,6 +48,8 @@ def read(text: str, *, filename: str = "<text>", profile: str = "full") -> Chart
 
     `filename` is what errors call the document. Raises DocumentError.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"text is what the document says, not {type(text).__name__}; orderfsm.load reads files")
     return _Document(text.removeprefix("\ufeff"), filename).chart().restricted(profile)
 
 
