@@ -108,8 +108,10 @@ class Keyed(Source):
     """
 
     def __init__(self, store: SqlStore, keys: Iterable[Any], size: int) -> None:
-        known = (_verified(store, key) for key in keys)
-        self._keys: Iterable[Any] = _sorted(set(known)) if isinstance(keys, Collection) else known
+        if isinstance(keys, Collection):
+            self._keys: Iterable[Any] = _sorted(_all_verified(store, set(keys)))
+        else:
+            self._keys = (_verified(store, key) for key in keys)
         self._rest: Iterator[Any] = iter(())
         self._size = size
 
@@ -138,6 +140,14 @@ class Keyed(Source):
 def _verified(store: SqlStore, key: Any) -> Any:
     store.parts(key)
     return key
+
+
+def _all_verified(store: SqlStore, keys: set[Any]) -> set[Any]:
+    """The same for many; where a key is one value, only a tuple is none."""
+    if len(store.pairing.keys) > 1 or any(issubclass(kind, tuple) for kind in set(map(type, keys))):
+        for key in keys:
+            store.parts(key)
+    return keys
 
 
 def _sorted(keys: set[Any]) -> Iterable[Any]:

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, delete, exists, false, insert, literal, literal_column, select, tuple_, update
+from sqlalchemy import (
+    and_,
+    any_,
+    bindparam,
+    delete,
+    exists,
+    false,
+    insert,
+    literal,
+    literal_column,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from orderfsm.pairing import AFTERWARDS, ENTRY
 
@@ -114,8 +128,21 @@ class ManyStatements:
         return query.with_for_update(key_share=True, of=orders)
 
     def _read_by_keys(self) -> Any:
+        named = self._named(self._keys)
+        if named is not None:
+            return self._read().where(named)
         given = self._keys.table
         return self._read().select_from(given.join(self._orders, _same(self._pairing.keys, given)))
+
+    def _named(self, given: Given) -> Any:
+        """On PostgreSQL, that an order's key is in the array of keys; None for keys of several columns.
+
+        A join says as much, but a planner that expects as many orders as there are may read the whole table for it.
+        """
+        if not self._together or len(self._columns) > 1:
+            return None
+        ((_, column, _),) = self._pairing.keys
+        return column == any_(bindparam(given.names[0], type_=ARRAY(column.type, dimensions=1)))
 
     def _read_entries(self) -> Any:
         past, given = self._past, self._keys.table
@@ -186,7 +213,8 @@ class ManyStatements:
             stands = orders.c.configuration == bindparam("before", type_=orders.c.configuration.type)
         else:
             stands = orders.c.revision == given.c[OWN]
-        return and_(_same(self._pairing.keys, given), stands)
+        named = self._named(self._given)
+        return and_(_same(self._pairing.keys, given), stands, *(() if named is None else (named,)))
 
     def _appending(self) -> Any:
         """INSERT INTO history SELECT … FROM given JOIN orders, as far as they have not moved."""
