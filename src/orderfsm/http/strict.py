@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from .failure import Rejected
 
-__all__ = ["DEPTH", "LIMIT", "StrictRequest", "parse"]
+__all__ = ["DEPTH", "LIMIT", "StrictRequest", "parse", "verify_texts"]
 
 LIMIT = 1_048_576
 """The bytes that a body may have."""
@@ -67,7 +67,7 @@ def parse(body: bytes) -> Any:
         raise _malformed(f"the body is no JSON: {error.msg} (line {error.lineno}, column {error.colno})") from None
     except RecursionError:
         raise _malformed(f"the body is nested deeper than {DEPTH} levels") from None
-    _verify_texts(found)
+    verify_texts(found)
     return found
 
 
@@ -108,7 +108,8 @@ def _integer(digits: str) -> int:
     return number
 
 
-def _verify_texts(found: Any) -> None:
+def verify_texts(found: Any) -> None:
+    """Raise Rejected when a text in a value could not be stored, or a number is infinite."""
     waiting = [found]
     while waiting:
         value = waiting.pop()
