@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from orderfsm.catalogue import FOLDER, load, names
+from orderfsm.chart import Position, Rule
+from orderfsm.checks import check
 from orderfsm.errors import DocumentError, UnknownChart
 from orderfsm.table import compile
 
@@ -33,6 +36,15 @@ def test_the_five_vocabularies_and_one_successor_are_there():
 def test_every_shipped_chart_is_read_under_its_own_name(name: str, profile: str):
     chart = load(name, profile=profile)
     assert (chart.name, chart.profile) == (name, profile)
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_shipped_chart_is_called_by_its_place_in_the_catalogue_wherever_that_is_installed(name: str):
+    chart = load(name)
+    assert chart.filename == f"statecharts/{name}.yaml"
+    assert load(FOLDER / f"{name}.yaml") is chart
+    (finding,) = check(replace(chart, scenarios=(), rules=(Rule("never nowhere", Position(7, 3)),)))[:1]
+    assert str(finding).startswith(f"statecharts/{name}.yaml:7:3: ")
 
 
 def test_a_path_is_read(tmp_path: Path):

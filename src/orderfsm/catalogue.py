@@ -28,14 +28,14 @@ def load(name_or_path: str | os.PathLike[str], *, profile: str = "full") -> Char
     """The chart of that name in the catalogue, e.g. `stat/order`, or in the file at that path, e.g. `./shop.yaml`.
 
     A name of the catalogue goes before a path; a path ends in .yaml or .yml. The file is read each time, and parsed
-    only when its text is new: the same text gives the same Chart, which carries its compiled table. Raises
-    UnknownChart, DocumentError.
+    only when its text is new: the same text gives the same Chart, which carries its compiled table. Its `filename` is
+    the path as given, and `statecharts/stat/order.yaml` for one of the catalogue. Raises UnknownChart, DocumentError.
     """
     for name, value, fits in (("name_or_path", name_or_path, (str, os.PathLike)), ("profile", profile, (str,))):
         if not isinstance(value, fits):
             raise TypeError(f"{name} is a text, not {type(value).__name__}")
     path = _path(os.fspath(name_or_path))
-    return _read(_text(path), str(path), profile)
+    return _read(_text(path), _shown(path), profile)
 
 
 def names() -> tuple[str, ...]:
@@ -59,6 +59,11 @@ def _path(wanted: str) -> Path:
             return Path(wanted)
         raise UnknownChart(f"no chart at {wanted}; {_remedy(wanted)}")
     raise UnknownChart(f"no chart is called {wanted!r}; {_remedy(wanted)}")
+
+
+def _shown(path: Path) -> str:
+    """What messages call a file: one that comes with the package as its docs do, wherever it is installed."""
+    return path.relative_to(FOLDER.parent).as_posix() if path.is_relative_to(FOLDER) else str(path)
 
 
 def _remedy(wanted: str) -> str:
