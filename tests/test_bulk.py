@@ -3,12 +3,16 @@
 # No `from __future__ import annotations`: SQLModel reads the annotations of tables when the class is made.
 
 import asyncio
+import subprocess
+import sys
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -649,6 +653,47 @@ def test_a_select_is_sent_to_page_by_page(engine: Engine) -> None:
         sent = list(orders.send_in_chunks(engine, choose(kind.order), "note", chunk=2))
         assert [verdict.order for each in sent for verdict in each if verdict.order in keys] == sorted(keys)
         assert all(len(each) <= 2 for each in sent)
+
+
+def test_a_last_chunk_without_orders_is_not_told(engine: Engine) -> None:
+    orders = still(READY_MADE)
+    keys = prepared(engine, orders, 4)
+    asked = Order.id.in_(keys)  # type: ignore[union-attr]
+    assert [len(sent) for sent in orders.send_in_chunks(engine, asked, "reject", chunk=2)] == [2, 2]
+    assert list(orders.send_in_chunks(engine, [], "reject")) == []
+
+
+KILLED = """
+import sys
+from sqlmodel import Session
+import test_bulk as bulk
+from orderfsm.sqlmodel import engine
+
+orders, keys = bulk.still(bulk.READY_MADE), eval(sys.argv[2])
+chunks = orders.send_in_chunks(engine(sys.argv[1]), keys, "accept", actor="printer", batch="night", chunk=10)
+for sent in chunks:
+    print(len(sent), flush=True)
+"""
+
+
+def test_a_batch_whose_process_is_killed_goes_on_with_the_same_id(engine: Engine) -> None:
+    orders = still(READY_MADE)
+    keys = prepared(engine, orders, 400)
+    url = engine.url.render_as_string(hide_password=False)
+    command = [sys.executable, "-c", KILLED, url, repr(keys)]
+    with subprocess.Popen(command, cwd=Path(__file__).parent, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        told = sum(int(process.stdout.readline()) for _ in range(5))
+        process.kill()
+    rest = list(orders.send_in_chunks(engine, keys, "accept", actor="printer", batch="night", chunk=30))
+    counts = sum((Counter(sent.counts) for sent in rest), Counter[str]())
+    assert counts["applied"] + counts["duplicate"] == len(keys)
+    assert counts["duplicate"] >= told == 50
+    with Session(engine) as session:
+        for key in keys:
+            order = session.get_one(Order, key)
+            assert [entry.event for entry in orders.history(session, order)] == ["open", "accept"]
+            assert (order.configuration, order.revision) == ("accepted", 2)
 
 
 def test_whoever_uses_asyncio_has_the_same(engine: Engine) -> None:

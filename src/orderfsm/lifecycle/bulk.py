@@ -115,7 +115,8 @@ class Sending:
         while place is not None:
             attempt = self._attempts(place)
             told, found = transact(make, attempt, key=self._request.key, seconds=SECONDS)
-            yield Sent(str(self._request.key), tuple(told))
+            if told:
+                yield Sent(str(self._request.key), tuple(told))
             place = self._source.after(place, found)
 
     async def achunks(self, sessions: AsyncMakers) -> AsyncIterator[Sent]:
@@ -128,7 +129,8 @@ class Sending:
             attempt = self._attempts(place)
             work = _arun(attempt)
             told, found = await atransact(make, work, key=self._request.key, seconds=SECONDS)
-            yield Sent(str(self._request.key), tuple(told))
+            if told:
+                yield Sent(str(self._request.key), tuple(told))
             place = self._source.after(place, found)
 
     def _attempts(self, place: Any) -> Callable[[Session], tuple[list[Verdict], Chunk]]:
