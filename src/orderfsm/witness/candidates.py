@@ -36,6 +36,11 @@ def moments(constant: datetime | timedelta) -> tuple[object, ...]:
         return (constant,)
 
 
+def spans() -> tuple[timedelta, ...]:
+    """Durations worth trying where none is named."""
+    return timedelta(days=1), timedelta(days=2), timedelta()
+
+
 def unlike(constants: Iterable[object]) -> object:
     """A value of the same kind that is none of the constants."""
     strings = [constant for constant in constants if isinstance(constant, str)]

@@ -34,8 +34,9 @@ from orderfsm.expression import (
     paths,
     walk,
 )
+from orderfsm.expression.times import timestamp_of
 
-from .candidates import NOW, midpoints, moments, neighbours, numbers_in, sizes_in, spelt, unlike
+from .candidates import NOW, midpoints, moments, neighbours, numbers_in, sizes_in, spans, spelt, unlike
 
 _DAY = timedelta(days=1)
 _CANDIDATE_LIMIT = 32
@@ -133,6 +134,8 @@ class Survey:
             self.size(node.operand, env, ())
         if isinstance(node, Arithmetic):
             self._amounts(node, env)
+        if isinstance(node, Converted):
+            self.hint(node, env, moments(NOW) if node.convert is timestamp_of else spans())
         conditional = isinstance(node, Conditional)
         for place, part in enumerate(node.parts):
             if isinstance(node, (And, Or, Not)) or (conditional and place == 0):
