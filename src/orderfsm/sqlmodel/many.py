@@ -64,7 +64,7 @@ class ManyStatements:
         self._same, own = shared(self._past, pairing.defaults)
         self._made = {f"default_{name}": made for name, made in own.items()}
         self._made |= {f"stamp_{name}": made for name, made in pairing.stamps.items()}
-        self._lean = not (self._together or self._made or pairing.stamped)
+        self._lean = not (self._made or pairing.stamped)
         more = {} if self._lean else {OWN: self._orders.c.revision.type} | self._made_types(own)
         self._given = Given(dialect, self._columns | more)
         self._raw = not any(
@@ -206,15 +206,14 @@ class ManyStatements:
     def _unmoved(self) -> Any:
         """That an order stands where it was found.
 
-        While the database is locked its configuration says that: then the revisions need not travel along.
+        Locked as it is, its configuration says that, for all alike: then the revisions need not travel along.
         """
         orders, given = self._orders, self._given.table
-        if self._lean:
-            stands = orders.c.configuration == bindparam("before", type_=orders.c.configuration.type)
-        else:
-            stands = orders.c.revision == given.c[OWN]
+        if not self._lean:
+            return and_(_same(self._pairing.keys, given), orders.c.revision == given.c[OWN])
         named = self._named(self._given)
-        return and_(_same(self._pairing.keys, given), stands, *(() if named is None else (named,)))
+        stands = orders.c.configuration == bindparam("before", type_=orders.c.configuration.type)
+        return and_(_same(self._pairing.keys, given) if named is None else named, stands)
 
     def _appending(self) -> Any:
         """INSERT INTO history SELECT … FROM given JOIN orders, as far as they have not moved."""
@@ -223,9 +222,11 @@ class ManyStatements:
         return insert(self._past).from_select(list(row), chosen).inline()
 
     def _moving(self) -> Any:
-        """WITH moved AS (UPDATE orders … FROM given RETURNING …) INSERT INTO history SELECT … FROM moved."""
-        given = self._given.table
-        row = self._entry(given)
+        """WITH moved AS (UPDATE orders … RETURNING …) INSERT INTO history SELECT … FROM moved."""
+        row = self._entry(self._given.table)
+        if self._lean:  # the revision is the one after the UPDATE
+            row |= {local.name: column for _, column, local in self._pairing.keys}
+            row["sequence"] = self._orders.c.revision
         kept = {name: value for name, value in row.items() if not _constant(value)}
         moved = self._moved().returning(*(value.label(name) for name, value in kept.items())).cte("moved")
         chosen = select(*(moved.c[name] if name in kept else value for name, value in row.items()))
