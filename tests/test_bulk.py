@@ -84,6 +84,7 @@ def stored(session: Session, kind: Kept, order: Any) -> dict[str, Any]:
         "history": kind.history,
         "outbox": store.outbox,
         "timers": store.timers,
+        "holds": store.holds,
     }.items():
         table: Any = inspect(model).local_table
         columns = ["id", "number", "tenant"] if name == "order" else list(getattr(model, "__order_key__", ()))
@@ -133,10 +134,17 @@ def shown(verdict: Any) -> Any:
 
 
 def compared(
-    session: Session, orders: Lifecycle, kind: Kept, lives: list[list[str]], name: str, call: Any, size: int
+    session: Session,
+    orders: Lifecycle,
+    kind: Kept,
+    lives: list[list[str]],
+    name: str,
+    call: Any,
+    size: int,
+    actor: str = "staff",
 ) -> None:
     """Two orders of each life: one of them is sent to alone, the other with the rest."""
-    pairs = [tuple(lived(session, orders, kind, life) for _ in range(2)) for life in lives]
+    pairs = [tuple(lived(session, orders, kind, life, actor) for _ in range(2)) for life in lives]
     keys = [key_of(single) for single, _ in pairs]
     for _ in range(2):  # the second time everything that was applied is a duplicate
         expected = [one_by_one(session, orders, key, name, "batch", call) for key in keys]
@@ -149,13 +157,16 @@ def compared(
             assert found[key_of(many)].configuration == many.configuration
 
 
-def lived(session: Session, orders: Lifecycle, kind: Kept, life: list[str]) -> Any:
+def lived(session: Session, orders: Lifecycle, kind: Kept, life: list[str], actor: str = "staff") -> Any:
     order = kind.new()
     session.add(order)
     session.flush()
     for place, name in enumerate(life):
         try:
-            (orders.send if place else orders.open)(session, order, *([name] if place else []), actor="staff")
+            if name.startswith("held by "):
+                orders.hold(session, order, name, reason="paper")
+                continue
+            (orders.send if place else orders.open)(session, order, *([name] if place else []), actor=actor)
         except OrderFsmError:
             break
     return order
@@ -226,6 +237,24 @@ def test_what_is_emitted_goes_into_the_outbox(session: Session, kind: Kept) -> N
     many = [opened(session, orders, kind) for _ in range(3)]
     orders.send_many(session, [key_of(order) for order in many], "pay")
     assert [len(stored(session, kind, order)["outbox"]) for order in many] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("name", ["drop", "resume", "note", "hold"])
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_holds_end_bar_and_stay_alike(session: Session, kind: Kept, name: str) -> None:
+    orders = still(kind)
+    begun = ["open", "accept", "print"]
+    walks = [
+        [*begun, "held by us", "held by them"],
+        [*begun, "held by us"],
+        [*begun, "hold"],
+        [*begun[:2], "held by us"],
+        begun,
+    ]
+    call = {"reason": "x"} if name == "hold" else {}
+    compared(session, orders, kind, walks, name, call, 3, actor="printer")
+    held = lived(session, orders, kind, walks[0], "printer")
+    assert len(stored(session, kind, held)["holds"]) == 2
 
 
 # --- which orders

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, column, func, literal_column, select
+from sqlalchemy import Text, bindparam, column, func, literal_column, select, type_coerce
 from sqlalchemy.dialects.postgresql import ARRAY
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ class Given:
             part = select(other.c.key, other.c.value).limit(ALL).offset(NONE).subquery(f"p{place}")
             joined = joined.outerjoin(part, part.c.key == first.c.key)
             parts.append(part)
-        values = (part.c.value.label(name) for part, name in zip(parts, columns, strict=True))
+        typed = (type_coerce(part.c.value, type_) for part, type_ in zip(parts, columns.values(), strict=True))
+        values = (value.label(name) for value, name in zip(typed, columns, strict=True))
         return select(*values).select_from(joined).limit(ALL).offset(NONE).subquery("given")
 
     def packed(self, *columns: Sequence[Any]) -> list[Any]:
