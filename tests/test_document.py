@@ -883,7 +883,32 @@ MALFORMED = [
         "5:9: this is not YAML: mapping values are not allowed here",
         "a text that holds `: ` needs quotes",
     ),
-    (chart_with("title: 'a\n"), "6:1: this is not YAML: found unexpected end of stream", ""),
+    (
+        chart_with("title: 'a\n"),
+        "5:8: this is not YAML: found unexpected end of stream",
+        "close what is opened here",
+    ),
+    (
+        chart_with('title: "a\\q"\n'),
+        "5:11: this is not YAML: found unknown escape character 'q'",
+        "write two backslashes for one, or take single quotes",
+    ),
+    ("<scxml/>", "1:1: `<scxml/>` stands where a chart belongs", "write `key: value` lines"),
+    (
+        chart_with("", states="{a: {}, d\u043ene: {}}"),
+        "4:17: states.d\u043ene: `d\u043ene` is not a name",
+        "U+043E CYRILLIC SMALL LETTER O is not an ASCII character; a letter first",
+    ),
+    (
+        chart_with("events:\n  go: {from: a, to: a\u200b}\n"),
+        "6:21: events.go.to: `a\\u200b` is not a name",
+        "U+200B ZERO WIDTH SPACE is not an ASCII character; a letter first",
+    ),
+    (
+        chart_with("events:\n  go: {from: a, to:\u00a0a}\n"),
+        "6:17: events.go.to:\\xa0a: an arrow has no key `to:\\xa0a`",
+        "U+00A0 NO-BREAK SPACE is not an ASCII character; known here: ",
+    ),
     (chart_with("title: [a\n"), "6:1: this is not YAML: expected ',' or ']', but got '<stream end>'", ""),
     (
         chart_with("events:\n  go: {from: a}\n stop: {from: a}\n"),

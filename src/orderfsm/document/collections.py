@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .nodes import ListNode, MappingNode, ScalarNode, remedy_for, seen
+from .nodes import ListNode, MappingNode, ScalarNode, foreign, remedy_for, seen
 from .shape import Shape, kind_of
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Entries(Shape):
             report.add(node, "the mapping is empty", "name at least one")
         for key, value in node:
             if not re.search(self.key.pattern, key.text):
-                report.add(key, f"{shown_key(key)} is not {self.key.noun}", self.key.remedy)
+                report.add(key, f"{shown_key(key)} is not {self.key.noun}", self.key.advice(key.text))
             self.value.check(value, report)
 
     def content(self, node: Node) -> dict[str, Any]:
@@ -137,7 +137,11 @@ class Keys(Shape):
         if self.empty and kind_of(node) == "nothing":
             return
         if not isinstance(node, MappingNode):
-            self.differs(node, report, f"its keys are {', '.join(self.keys)}" if len(self.keys) < 12 else "")
+            self.differs(
+                node,
+                report,
+                f"its keys are {', '.join(self.keys)}" if len(self.keys) < 12 else "write `key: value` lines",
+            )
             return
         for name, key in self.keys.items():
             if key.required and name not in node.entries:
@@ -146,6 +150,7 @@ class Keys(Shape):
             known = self.keys.get(written.text)
             if known is None:
                 remedy = self.elsewhere.get(written.text) or remedy_for(written.text, self.keys)
+                remedy = "; ".join(filter(None, (foreign(written.text), remedy)))
                 report.add(written, f"{self.noun} has no key {shown_key(written)}", remedy)
             else:
                 known.shape.check(value, report)

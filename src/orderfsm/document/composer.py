@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from orderfsm.chart import Position
+from orderfsm.printable import printable
 
 from .nodes import FORBIDDEN, ListNode, MappingNode, Report, ScalarNode, seen, shown
 
@@ -41,7 +42,8 @@ def compose(text: str, *, filename: str = "<text>") -> Node:
         for event in YAML(typ="safe", pure=True).parse(text):
             composer.take(event)
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        ends = "unexpected end of stream" in (error.problem or "")
+        mark = (error.context_mark if ends else None) or error.problem_mark or error.context_mark
         _refuse(
             report,
             _position(mark) if mark else Position(1, 1),
@@ -88,6 +90,9 @@ _REMEDIES = {
     "block end": "check the indentation, and that texts with special characters are in quotes",
     "could not find expected ':'": "write `key: value`",
     "that cannot start any token": "put the text into quotes",
+    "unexpected end of stream": "close what is opened here",
+    "unknown escape character": "write two backslashes for one, or take single quotes",
+    "chomping or indentation": "end the line after | or >",
     "while scanning an alias": "aliases are not used in charts; `[*]` is written in quotes",
 }
 
@@ -154,7 +159,7 @@ class _Composer:
             self.put(node)
 
     def key(self, mapping: MappingNode, node: ScalarNode) -> None:
-        node.label = node.text[:64]
+        node.label = printable(node.text[:64])
         if node.plain and node.text == "<<":
             _refuse(self.report, node, "merge keys are not used in charts", "write the keys out")
         if node.text in mapping.entries:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from orderfsm.chart import Position
 from orderfsm.errors import DocumentError
+from orderfsm.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -24,6 +25,7 @@ __all__ = [
     "Report",
     "ScalarNode",
     "fields_of",
+    "foreign",
     "is_true",
     "remedy_for",
     "scalars_of",
@@ -40,6 +42,8 @@ FORBIDDEN = re.compile(
 )
 """Control characters, direction overrides, lone surrogates: what a chart never holds, not even escaped."""
 
+_BLANK = " \t\r\n"
+_BLANKS = re.compile(f"[{_BLANK}]+")
 _NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
@@ -153,9 +157,16 @@ def remedy_for(word: str, known: Collection[str]) -> str:
 
 
 def shown(text: str) -> str:
-    """A text as messages quote it: on one line, and not too long."""
-    printable = text[:60].encode("unicode_escape").decode("ascii") if FORBIDDEN.search(text) else text[:60]
-    return f"`{' '.join(printable.split())}{'…' if len(text) > 60 else ''}`"
+    """A text as messages quote it: on one line, not too long, and with nothing in it that cannot be seen."""
+    return f"`{printable(_BLANKS.sub(' ', text[:60].strip(_BLANK)))}{'…' if len(text) > 60 else ''}`"
+
+
+def foreign(text: str) -> str:
+    """The first sign of a text that is not ASCII, by its name; empty when there is none. Look-alikes are told so."""
+    from unicodedata import name  # when it is needed: on failure alone
+
+    sign = next((sign for sign in text if not sign.isascii()), "")
+    return f"U+{ord(sign):04X} {name(sign, 'without a name')} is not an ASCII character" if sign else ""
 
 
 def seen(node: Node) -> str:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from .nodes import ScalarNode, remedy_for, seen
+from .nodes import ScalarNode, foreign, remedy_for, seen
 from .shape import Shape
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["ONE_LINE", "Choice", "Flag", "Number", "Text"]
 
 ONE_LINE = r"^(?=[^\r\n]*\S)[^\r\n]+(?!\n)$"
+_FOREIGN = re.compile(r"[^\x00-\x7f]")
 ANY_LINES = r"\S"
 
 
@@ -38,7 +39,12 @@ class Text(Shape):
         elif self.types == ("string",) and not isinstance(node.value, str):
             report.add(node, f"{seen(node)} is not a text in YAML", f'write "{node.text}" with the quotes')
         elif not re.search(self.pattern, node.text):
-            report.add(node, f"{seen(node)} is not {self.noun}", self.remedy)
+            report.add(node, f"{seen(node)} is not {self.noun}", self.advice(node.text))
+
+    def advice(self, text: str) -> str:
+        """The remedy; where the text would do but for characters that look like others, the first of these is named."""
+        alike = not text.isascii() and re.search(self.pattern, _FOREIGN.sub("x", text))
+        return f"{foreign(text)}; {self.remedy}" if alike else self.remedy
 
     def content(self, node: Node) -> str:
         assert isinstance(node, ScalarNode)  # noqa: S101  checked
