@@ -1,6 +1,5 @@
 """Dream Junction's API: every example of its documents, who may what, and what hostile clients try."""
 
-import itertools
 import json
 import threading
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from sqlalchemy import Engine, text
 from sqlmodel import Session, col, select
 
 from kept_http import client
+from orderfsm.errors import OrderFsmError
 from orderfsm.history import Actor
 from orderfsm.http import Principal
 from orderfsm.http import dream_junction as dj
@@ -402,32 +402,36 @@ def test_a_foreign_order_looks_as_if_it_were_not_there(http: httpx.Client, opera
     assert http.get(f"/api/v3/orders/{number}", headers=OURS).json() == before
 
 
+HEADERS = [
+    {},
+    *(
+        {"Authorization": header}
+        for header in (
+            "",
+            "Token",
+            "Token token=",
+            "Token token=nobody",
+            "Bearer kept-secret-of-ours",
+            "token token=kept-secret-of-ours",
+            "Token token=kept-secret-of-house",
+            "Token  token=kept-secret-of-ours",
+        )
+    ),
+]
+
+
 @pytest.mark.parametrize("operation", [*OPERATIONS, "list", "new"])
-@pytest.mark.parametrize(
-    "header",
-    [
-        None,
-        "",
-        "Token",
-        "Token token=",
-        "Token token=nobody",
-        "Bearer kept-secret-of-ours",
-        "token token=kept-secret-of-ours",
-        "Token token=kept-secret-of-house",
-        "Token  token=kept-secret-of-ours",
-    ],
-)
-def test_without_a_customers_token_nothing_is_told(alone: httpx.Client, operation: str, header: str | None) -> None:
+def test_without_a_customers_token_nothing_is_told(alone: httpx.Client, operation: str) -> None:
     number = placed(alone, "mine")
     method, url = OPERATIONS.get(operation, ("GET" if operation == "list" else "POST", "/api/v3/orders"))
     body = {"json": NEW if method == "POST" else UPDATE} if method in ("PUT", "POST") else {}
-    headers = {} if header is None else {"Authorization": header}
-    answer = alone.request(method, url.format(number=number), headers=headers, **body)
-    assert answer.status_code == 401
-    assert answer.json() == {
-        "status": "unauthorized",
-        "message": "Please check the Auth Token is valid and present in the HTTP header",
-    }
+    for headers in HEADERS:
+        answer = alone.request(method, url.format(number=number), headers=headers, **body)
+        assert answer.status_code == 401, headers
+        assert answer.json() == {
+            "status": "unauthorized",
+            "message": "Please check the Auth Token is valid and present in the HTTP header",
+        }
     assert len(alone.get("/api/v3/orders", headers=OURS).json()["orders"]) == 1
 
 
@@ -487,12 +491,13 @@ def test_a_large_body_is_refused(alone: httpx.Client) -> None:
     assert (answer.status_code, answer.json()["status"]) == (413, "request_entity_too_large")
 
 
-@pytest.mark.parametrize(
-    "number", ["-1", "1e3", "9223372036854775808", "9" * 40, "%00", "x", "' OR 1=1", "\u0661", "1 ", "%2e%2e", "0x1"]
-)
-def test_what_is_no_number_is_no_order(alone: httpx.Client, number: str) -> None:
-    answer = alone.get(f"/api/v3/orders/{number}", headers=OURS)
-    assert answer.status_code == (400 if number == "%00" else 404), answer.text
+NUMBERS = ["-1", "1e3", "9223372036854775808", "9" * 40, "%00", "x", "' OR 1=1", "\u0661", "1 ", "%2e%2e", "0x1"]
+
+
+def test_what_is_no_number_is_no_order(alone: httpx.Client) -> None:
+    for number in NUMBERS:
+        answer = alone.get(f"/api/v3/orders/{number}", headers=OURS)
+        assert answer.status_code == (400 if number == "%00" else 404), number
 
 
 @pytest.mark.parametrize(
@@ -506,7 +511,6 @@ def test_what_is_no_number_is_no_order(alone: httpx.Client, number: str) -> None
         "page=99999999999999999999",
         "created_at_min=2014-07-01",
         "created_at_min=13-45-2014",
-        "created_at_max=01-01-0001",
         "created_at_max=00-00-0000",
     ],
 )
@@ -529,12 +533,12 @@ def test_of_many_with_one_purchase_order_one_is_placed(http: httpx.Client) -> No
 def test_cancel_against_release_has_one_winner(http: httpx.Client, database: Engine) -> None:
     for turn in range(6):
         number = placed(http, f"po-{turn}")
-        refused: list[Exception] = []
+        refused: list[OrderFsmError] = []
 
-        def release(number: int = number, refused: list[Exception] = refused) -> None:
+        def release(number: int = number, refused: list[OrderFsmError] = refused) -> None:
             try:
                 driven(database, number, "release")
-            except Exception as error:
+            except OrderFsmError as error:
                 refused.append(error)
 
         thread = threading.Thread(target=release)
@@ -571,6 +575,4 @@ def test_a_stamp_has_a_space_and_the_offset_of_its_season() -> None:
 
     assert stamp(CREATED, PACIFIC) == "2014-06-30T23:56:24.691 -07:00"
     assert stamp(datetime(2014, 1, 1, tzinfo=UTC), PACIFIC) == "2013-12-31T16:00:00.000 -08:00"
-    assert all(
-        stamp(CREATED + timedelta(hours=hour), UTC).endswith(" +00:00") for hour in itertools.islice(range(9), 9)
-    )
+    assert stamp(CREATED, UTC) == "2014-07-01T06:56:24.691 +00:00"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy.orm import Session
-from sqlmodel import col
+from sqlmodel import col, select
 
 from orderfsm.history import Actor
 from orderfsm.http.principal import Principal
@@ -59,7 +59,7 @@ def demo(sessions: Sessions, clock: Callable[[], datetime] = now) -> None:
             elif number:
                 both.orders.send(session, order, "release", actor=provider)
             if number == 2:
-                made = session.query(PrintItem).filter(col(PrintItem.print_order_id) == order.id).one()
+                made = session.scalars(select(PrintItem).where(col(PrintItem.print_order_id) == order.id)).one()
                 both.items.send(session, made, "package", actor=provider)
                 parcels = {"shipped_at": clock(), "shipments": ORDER["shipments"]}
                 both.orders.send(session, order, "ship", actor=provider, payload=parcels)
