@@ -128,6 +128,7 @@ def test_gone_is_never(server: Server) -> None:
         (503, "9" * 400, timedelta(days=1)),
         (503, "Fri, 01 Mar 2999 00:01:00 GMT", timedelta(days=1)),
         (503, "soon", None),
+        (503, "Sun, 01 Mar 99999999999999999999 00:01:00 GMT", None),
         (503, "-1", None),
     ],
 )
@@ -154,13 +155,13 @@ def test_nobody_there_is_a_failed_attempt() -> None:
 
 
 @contextmanager
-def talking(reply: bytes, pause: float) -> Iterator[str]:
+def talking(reply: bytes, pause: float, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """A server that says its reply byte by byte, with pauses, for ever."""
     listening = socket.create_server(("127.0.0.1", 0))
 
     def talk() -> None:
-        there, _ = listening.accept()
-        with there:
+        plain, _ = listening.accept()
+        with tls.wrap_socket(plain, server_side=True) if tls else plain as there:
             try:
                 for _ in range(1_000):
                     for byte in reply:
@@ -191,7 +192,9 @@ def test_a_receiver_that_says_nothing_is_hung_up_on() -> None:
             Webhook(url, SECRET, allow=LOCAL, timeout=timedelta(seconds=0.3))(MESSAGE)
 
 
-def test_https_verifies_the_name_and_the_certificate(tmp_path: Path) -> None:
+@pytest.fixture
+def contexts(tmp_path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """TLS for a server called localhost, and for those who trust it."""
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", "key.pem", "-out", "cert.pem"]
     try:
@@ -200,6 +203,28 @@ def test_https_verifies_the_name_and_the_certificate(tmp_path: Path) -> None:
         pytest.skip("openssl is not installed: no certificate for the test's server")
     there, here = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context(cafile=tmp_path / "cert.pem")
     there.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    return there, here
+
+
+def test_a_receiver_that_trickles_over_tls_is_hung_up_on(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    there, here = contexts
+    begin = time.monotonic()
+    with talking(b"HTTP/1.1 200 OK\r\nx: " + b"y" * 400, 0.02, there) as url:
+        secure = url.replace("http://127.0.0.1", "https://localhost")
+        with pytest.raises(NotDelivered, match=r"no answer within 0\.5 s"):
+            Webhook(secure, SECRET, allow=["private"], tls=here, timeout=timedelta(seconds=0.5))(MESSAGE)
+        assert time.monotonic() - begin < 3
+
+
+def test_a_receiver_that_never_shakes_hands_is_hung_up_on(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"https://localhost:{silent.getsockname()[1]}/"
+        with pytest.raises(NotDelivered, match=r"no answer within 0\.3 s"):
+            Webhook(url, SECRET, allow=["private"], tls=contexts[1], timeout=timedelta(seconds=0.3))(MESSAGE)
+
+
+def test_https_verifies_the_name_and_the_certificate(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    there, here = contexts
     made = Server()
     made.socket = there.wrap_socket(made.socket, server_side=True)
     made.handle_error = lambda *_: None  # type: ignore[method-assign] - it would print the failed handshakes

@@ -112,7 +112,8 @@ class Webhook:
     def _connected(self, end: float) -> Iterator[HTTPConnection]:
         """A connection to a checked address, which is hung up on at the end, whatever it is doing then."""
         raw = self._dial(end)
-        alarm = threading.Timer(max(0.0, end - time.monotonic()), _hang_up, (raw,))
+        line = raw.dup()  # TLS takes `raw` away from itself, and what is shut down is the connection, whoever holds it
+        alarm = threading.Timer(max(0.0, end - time.monotonic()), _hang_up, (line,))
         alarm.daemon = True
         alarm.start()
         try:
@@ -122,6 +123,7 @@ class Webhook:
             yield connection
         finally:
             alarm.cancel()
+            line.close()
             raw.close()
             with suppress(OSError, UnboundLocalError):
                 connection.close()
@@ -143,7 +145,7 @@ class Webhook:
             return None
         if after.isascii() and after.isdecimal():
             return min(timedelta(seconds=int(after[:9])), LONGEST_WAIT)
-        with suppress(ValueError):
+        with suppress(ValueError, OverflowError):
             moment = parsedate_to_datetime(after)
             moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
             return min(max(moment - self._clock(), timedelta(0)), LONGEST_WAIT)
@@ -154,6 +156,6 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
 
 
-def _hang_up(raw: socket.socket) -> None:
+def _hang_up(line: socket.socket) -> None:
     with suppress(OSError):
-        raw.shutdown(socket.SHUT_RDWR)
+        line.shutdown(socket.SHUT_RDWR)
