@@ -66,6 +66,12 @@ class Figure:
             Verdict(said, f"at most {limit:g} {self.unit}", f"{found:.3g} {self.unit}", found <= limit)
         )
 
+    def at_least(self, name: str, limit: float, said: str) -> None:
+        """The same, where more is better."""
+        found = self.median(name)
+        wanted, told = f"at least {limit:,.0f} {self.unit}", f"{found:,.0f} {self.unit}"
+        self.verdicts.append(Verdict(said, wanted, told, found >= limit))
+
 
 def timed(work: Callable[[], object]) -> float:
     """The seconds that a piece of work takes, the garbage collector at rest."""

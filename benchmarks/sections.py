@@ -14,6 +14,7 @@ SECTIONS = {
     "workflows": "benchmarks.sending:workflows",
     "postgresql": "benchmarks.postgresql:figures",
     "writer": "benchmarks.writer:figures",
+    "bulk": "benchmarks.bulk:figures",
     "reading": "benchmarks.reading:figures",
     "enforcement": "benchmarks.enforcement:figures",
 }

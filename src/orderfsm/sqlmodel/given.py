@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, column, func, literal_column, select, type_coerce
+from sqlalchemy import Integer, Text, bindparam, cast, column, func, literal_column, select, type_coerce
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import NullType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,19 +33,21 @@ class Unfit(Exception):
 class Given:
     """The columns of such a table, by name and type; `table` is what statements select from.
 
-    `names` are the names of its parameters.
+    `names` are the names of its parameters; `arrays` are these as arrays, where there are any.
     """
 
     def __init__(self, dialect: Dialect, columns: Mapping[str, Any]) -> None:
         self._arrays = dialect.name == "postgresql"
         self.names = tuple(f"given_{name}" for name in columns)
+        self.arrays: Sequence[Any] = ()
+        self._types = tuple(columns.values())
         self.table: Any = self._unnested(columns) if self._arrays else self._parsed(columns)
         self._processors = [type_.dialect_impl(dialect).bind_processor(dialect) for type_ in columns.values()]
 
     def _unnested(self, columns: Mapping[str, Any]) -> Any:
-        arrays = [bindparam(f"given_{name}", type_=ARRAY(type_, dimensions=1)) for name, type_ in columns.items()]
+        self.arrays = [_array(f"given_{name}", type_) for name, type_ in columns.items()]
         made = [column(name, type_) for name, type_ in columns.items()]
-        return func.unnest(*arrays).table_valued(*made, name="given").render_derived(name="given")
+        return func.unnest(*self.arrays).table_valued(*made, name="given").render_derived(name="given")
 
     def _parsed(self, columns: Mapping[str, Any]) -> Any:
         """The arrays side by side: the first is read from end to end, the others are found by their places.
@@ -67,8 +70,22 @@ class Given:
     def packed(self, *columns: Sequence[Any]) -> list[Any]:
         """The values of the parameters; raises Unfit."""
         if self._arrays:
-            return [list(values) for values in columns]
+            return [_listed(values, type_) for values, type_ in zip(columns, self._types, strict=True)]
         return [_text(values, process) for values, process in zip(columns, self._processors, strict=True)]
+
+
+def _array(name: str, type_: Any) -> Any:
+    """A parameter that is an array; whole numbers may come as text."""
+    if isinstance(type_, Integer):
+        return cast(bindparam(name, type_=NullType()), ARRAY(type_, dimensions=1))
+    return bindparam(name, type_=ARRAY(type_, dimensions=1))
+
+
+def _listed(values: Sequence[Any], type_: Any) -> Any:
+    """What the driver gets: of whole numbers the text of an array, for it takes long to make that from a list."""
+    if isinstance(type_, Integer) and set(map(type, values)) == {int}:
+        return f"{{{','.join(map(str, values))}}}"
+    return list(values)
 
 
 def _text(values: Sequence[Any], process: Any) -> str:

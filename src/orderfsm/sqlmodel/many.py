@@ -18,7 +18,6 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
 
 from orderfsm.pairing import AFTERWARDS, ENTRY
 
@@ -142,7 +141,7 @@ class ManyStatements:
         if not self._together or len(self._columns) > 1:
             return None
         ((_, column, _),) = self._pairing.keys
-        return column == any_(bindparam(given.names[0], type_=ARRAY(column.type, dimensions=1)))
+        return column == any_(given.arrays[0])
 
     def _read_entries(self) -> Any:
         past, given = self._past, self._keys.table
