@@ -52,7 +52,7 @@ def misplaced(draft: Draft) -> Iterator[Finding]:
 
 def _problem(chart: Chart, state: State) -> str:
     parents = set(_parents(chart, state))
-    children = [child for child in chart.states if child.parent == state.name and not child.kind.is_history]
+    children = chart.children.get(state.name, ())
     if state.name in parents:
         return f"{state.name} lies inside itself"
     if state.kind.is_history and state.parent is None:

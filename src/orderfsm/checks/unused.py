@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orderfsm import expression as ex
-from orderfsm.interpret import matches
+from orderfsm.interpret import listeners
 
 from .names import declared, uses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orderfsm.chart import Chart, Event, Guard, ReasonRule
+    from orderfsm.chart import Chart, Guard, ReasonRule
     from orderfsm.finding import Finding
 
     from .study import Draft, Study
@@ -80,14 +80,10 @@ def events(draft: Draft) -> Iterator[Finding]:
     """Events that are declared and that no arrow answers; a timer's event is told as the timer's."""
     timed = {timer.event for state in draft.chart.states for timer in state.after}
     for event in draft.chart.events:
-        if event.name not in timed and not _answered(draft.chart, event):
+        if event.name not in timed and not listeners(draft.chart, event.name):
             said = f"the event {event.name} is declared and never used: no arrow answers it"
             path = f"events.{event.name}"
             yield draft.finding("unused-event", said, at=event.position, path=path, witness=[event.name])
-
-
-def _answered(chart: Chart, event: Event) -> bool:
-    return any(matches(transition.events, event.name) for transition in chart.transitions)
 
 
 def aliases(study: Study) -> Iterator[Finding]:
