@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from orderfsm.cell import Configuration
-    from orderfsm.chart import State, Transition
+    from orderfsm.chart import Chart, State, Transition
     from orderfsm.finding import Finding
 
     from .study import Draft, Study
@@ -25,17 +25,25 @@ SHOWN = 8
 
 def unreachable(study: Study) -> Iterator[Finding]:
     """States that no life comes to; of nested ones the outermost. The witness is the arrows that would lead there."""
-    chart = study.chart
+    chart, leading = study.chart, _leading_into(study.chart)
     for state in chart.states:
         inside_another = state.parent is not None and state.parent not in study.reached
         if inside_another or not _lost(study, state):
             continue
-        inward = [
-            t for t in chart.transitions if any(t == state.name or chart.within(t, state.name) for t in t.targets)
-        ]
+        inward = leading.get(state.name, [])
         said = f"no life of {chart.name} comes to {state.name}: {_why(study, inward)}"
         path, witness = f"states.{state.name}", [str(t) for t in inward]
         yield study.finding("unreachable-state", said, at=state.position, path=path, witness=witness)
+
+
+def _leading_into(chart: Chart) -> Mapping[str, list[Transition]]:
+    """State -> the transitions with a target in it, itself included, in document order."""
+    leading: dict[str, list[Transition]] = {}
+    for transition in chart.transitions:
+        names = [name for target in transition.targets for name in (target, *chart.ancestors[target])]
+        for name in dict.fromkeys(names):
+            leading.setdefault(name, []).append(transition)
+    return leading
 
 
 def _lost(study: Study, state: State) -> bool:
