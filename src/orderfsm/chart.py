@@ -324,9 +324,10 @@ class Rollup:
 class Chart:
     """A state chart for one vocabulary and subject.
 
-    `filename` is what messages call its document. `hash` is the SHA-256 of the document's content; `profile` is `strict` or `full`; `dropped` holds the transitions
-    that the profile leaves out. `endless` says what becomes of a step that never comes to rest: the whole chart is
-    `refused`, or that step is `left out` of the table (SCXML allows such charts).
+    `filename` is what messages call its document. `hash` is the SHA-256 of the document's content; `profile` is
+    `strict` or `full`; `dropped` holds the transitions that the profile leaves out. `endless` says what becomes of a
+    step that never comes to rest: the whole chart is `refused`, or that step is `left out` of the table (SCXML allows
+    such charts).
     """
 
     name: str
