@@ -344,7 +344,7 @@ def test_a_database_without_the_tables_is_told(tmp_path: Path) -> None:
     (tmp_path / "other.db").touch()
     code, _, errors = run("history", "1", "--database", f"sqlite:///{tmp_path}/other.db")
     assert code == 2
-    assert "does it have the ready-made tables?" in errors
+    assert "does it have the tables? `orderfsm ready` tells" in errors
 
 
 def test_a_password_is_not_told() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 
 __all__ = ["main"]
 
@@ -16,4 +18,6 @@ def main() -> None:
             raise
         sys.stderr.write(f'orderfsm: the command line needs {missing.name}; type: pip install "orderfsm[cli]"\n')
         sys.exit(2)
+    if sys.stdout is None:  # as under a supervisor that has closed it
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as long as the process
     app(prog_name="orderfsm")

@@ -68,16 +68,19 @@ def give(make: Callable[[], Answer], *, as_json: bool) -> None:
     """Print an answer and exit with its code; what cannot be answered is told on the error output and exits with 2."""
     try:
         answer = make()
+        if as_json:
+            sys.stdout.write(json.dumps(answer.data, indent=2, default=str) + "\n")
+        else:
+            _print(answer.blocks)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read it has gone, as in `| head`: there is nobody to tell, and Typer exits with 1
+        raise
     except (OrderFsmError, OSError) as error:
         _complain(error)
         raise typer.Exit(2) from None
     except ModuleNotFoundError as missing:
         sys.stderr.write(f'orderfsm: this command needs {missing.name}; type: pip install "orderfsm[all]"\n')
         raise typer.Exit(2) from None
-    if as_json:
-        sys.stdout.write(json.dumps(answer.data, indent=2, default=str) + "\n")
-    else:
-        _print(answer.blocks)
     raise typer.Exit(answer.code)
 
 

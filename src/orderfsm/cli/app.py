@@ -437,7 +437,7 @@ def outbox(
         str | None,
         typer.Option("--lifecycle", metavar="MODULE:ATTRIBUTE", help="For tables of your own: a Lifecycle of yours."),
     ] = None,
-    most: Annotated[int, typer.Option("--most", min=0, help="How many of each kind are listed.")] = 100,
+    most: Annotated[int, typer.Option("--most", min=0, max=1_000_000, help="How many of each kind are listed.")] = 100,
     revive: Annotated[
         list[str] | None, typer.Option("--revive", metavar="ID", help="Let relays try a dead letter again.")
     ] = None,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,12 +13,11 @@ from orderfsm.printable import printable
 
 from .answer import Answer, Grid, Heading, Misused
 from .charts import open_chart
-from .watching import named, span, told_to_stop, writing
+from .database import told, writing
+from .watching import named, span, told_to_stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from sqlalchemy import Engine
 
     from orderfsm.lifecycle import Lifecycle
     from orderfsm.outbox import Delivery, Letter, Message, Policy, Relay
@@ -57,7 +55,10 @@ class Receiving:
 
         if self.secret_file is None:
             raise Misused("--webhook needs --secret-file FILE: a secret per line, whsec_ and Base64; each signs")
-        lines = self.secret_file.read_text(encoding="utf-8").split()
+        try:
+            lines = self.secret_file.read_text(encoding="utf-8").split()
+        except UnicodeDecodeError:
+            raise Misused(f"--secret-file: {self.secret_file} is no text; write a secret per line") from None
         try:
             return Webhook(self.webhook or "", lines, envelope=envelope, allow=self.allow)
         except ValueError as error:
@@ -95,7 +96,7 @@ def relay(asked: Relaying, receiving: Receiving, *, every: str | None, as_json: 
     orders, deliver, policy = _orders(asked.lifecycle), receiving.deliver(), asked.policy()
     poll = None if every is None else span(every).total_seconds()
     engine = writing(asked.database)
-    with _told(engine):
+    with told(engine):
         going = Relay(engine, orders, deliver, policy=policy, concurrency=asked.concurrency)
         with told_to_stop(going.stop):
             if poll is None:
@@ -160,7 +161,7 @@ def outbox(database: str, lifecycle: str | None, *, most: int, revive: Sequence[
     from orderfsm import outbox as box
 
     orders, engine = _orders(lifecycle), writing(database)
-    with _told(engine), Session(engine) as session:
+    with told(engine), Session(engine) as session:
         dead = {letter.id: letter for letter in box.dead(session, orders, most=1_000_000)} if revive or dismiss else {}
         revived = box.revive(session, orders, _picked(dead, revive))
         dismissed = box.dismiss(session, orders, _picked(dead, dismiss))
@@ -189,17 +190,3 @@ def _letters(dead: list[Letter], waiting: list[Letter], revived: int, dismissed:
 def _letter(letter: Letter) -> list[str]:
     due = "" if letter.due_at is None else letter.due_at.isoformat(" ", "seconds")
     return [letter.id, letter.action, str(letter.attempts or ""), due, letter.error or ""]
-
-
-@contextmanager
-def _told(engine: Engine) -> Iterator[None]:
-    """Around what asks the database: what it complains of is told; the engine is disposed of."""
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        yield
-    except SQLAlchemyError as error:
-        shown = engine.url.render_as_string(hide_password=True)
-        raise Misused(f"{shown}: {str(error).partition(chr(10))[0]}; does it have the tables?") from None
-    finally:
-        engine.dispose()

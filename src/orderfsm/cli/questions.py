@@ -136,17 +136,24 @@ class Asked:
             self.event or "",
             actor=self.actor,
             reason=self.reason,
-            links=[Link(rel, HREF) for rel in self.links],
+            links=_links(self.links),
             payload=_mapping("--payload", self.payload),
             facts=_mapping("--facts", self.facts),
             now=_moment(self.now),
         )
 
 
+def _links(rels: Iterable[str]) -> list[Link]:
+    try:
+        return [Link(rel, HREF) for rel in rels]
+    except ValueError as error:
+        raise Misused(f"--link: {error}") from None
+
+
 def _mapping(option: str, text: str | None) -> Mapping[str, Any] | None:
     try:
         found = None if text is None else json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Misused(f"{option} is not JSON: {error}") from None
     if found is not None and not isinstance(found, dict):
         raise Misused(f"{option} is a JSON object, for example '{{\"assets\": []}}'")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .answer import Answer, Misused
+from .answer import Answer
 from .charts import open_chart
-from .records import engine_of
+from .database import told, writing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,20 +20,14 @@ __all__ = ["ready"]
 
 def ready(database: str, charts: Sequence[str], profile: str) -> Answer:
     """What keeps the ready-made tables of a database from being trusted with the charts; 1 when anything does."""
-    from sqlalchemy.exc import SQLAlchemyError
-
     from orderfsm.readiness import check
-    from orderfsm.sqlmodel import Order, OrderHistory, SqlStore, secure
+    from orderfsm.sqlmodel import Order, OrderHistory, SqlStore
 
     store = SqlStore(Order, OrderHistory)
     bound: list[Lifecycle | SqlStore] = [_bound(name, profile, store) for name in charts]
-    engine = secure(engine_of(database))
-    try:
+    engine = writing(database)
+    with told(engine):
         found = check(engine, *(bound or [store]))
-    except SQLAlchemyError as error:
-        raise Misused(f"--database: {str(error).partition(chr(10))[0]}") from None
-    finally:
-        engine.dispose()
     data = {"ready": not found, "findings": [_data(finding) for finding in found]}
     return Answer(data, [str(finding) for finding in found] or ["ready"], int(bool(found)))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,17 +11,19 @@ from orderfsm.conformance import conform as judge
 
 from .answer import Answer, Grid, Heading, Misused, Verbatim
 from .charts import open_chart
+from .database import complaint, engine_of, told, url_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from sqlalchemy import URL, Connection, Engine
 
     from orderfsm.sqlmodel import Order
 
     from .answer import Block
 
-__all__ = ["conform", "demo", "engine_of", "history", "opened"]
+__all__ = ["conform", "demo", "history"]
+
+LONGEST_ID = 18
+"""How many digits an id has at most, so that databases can hold it."""
 
 
 # --- logs
@@ -56,63 +57,19 @@ def _log(data: dict[str, Any]) -> Iterator[Block]:
 
 def history(database: str, wanted: str) -> Answer:
     """The history of an order in the ready-made tables, in the shape of STAT's order status."""
-    from sqlalchemy.exc import SQLAlchemyError
     from sqlmodel import Session
 
     from orderfsm.demo.statuses import statuses
     from orderfsm.sqlmodel import Order, OrderHistory, SqlStore
 
     engine = engine_of(database)
-    try:
-        with Session(engine) as session:
-            order = _order(session, wanted)
-            entries = SqlStore(Order, OrderHistory).entries(session, order)
-    except SQLAlchemyError as error:
-        raise Misused(f"{_shown(engine.url)}: {_first_line(error)}; does it have the ready-made tables?") from None
-    finally:
-        engine.dispose()
+    with told(engine), Session(engine) as session:
+        order = _order(session, wanted)
+        entries = SqlStore(Order, OrderHistory).entries(session, order)
     if not entries:
         raise Misused(f"order {wanted} was never opened: it has no history")
     data = statuses(entries)
     return Answer(data, [Verbatim(json.dumps(data, indent=2))])
-
-
-def engine_of(database: str) -> Engine:
-    """An engine that only reads. Raises Misused for a URL that leads nowhere."""
-    from sqlalchemy import create_engine, make_url
-    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-
-    try:
-        url = make_url(database)
-        engine = create_engine(url)
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise Misused(f"--database: {_first_line(error)}; write for example sqlite:///orders.db") from None
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
-        raise Misused(f"--database: there is no file {url.database}")
-    return engine
-
-
-@contextmanager
-def opened(database: str) -> Iterator[Connection]:
-    """A connection that only reads. Raises Misused when the database cannot be read or lacks the ready-made tables."""
-    from sqlalchemy.exc import SQLAlchemyError
-
-    engine = engine_of(database)
-    try:
-        with engine.connect() as connection:
-            yield connection
-    except SQLAlchemyError as error:
-        raise Misused(f"{_shown(engine.url)}: {_first_line(error)}; does it have the ready-made tables?") from None
-    finally:
-        engine.dispose()
-
-
-def _shown(url: URL) -> str:
-    return url.render_as_string(hide_password=True)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
 
 
 def _order(session: Any, wanted: str) -> Order:
@@ -121,7 +78,8 @@ def _order(session: Any, wanted: str) -> Order:
 
     from orderfsm.sqlmodel import Order
 
-    found = session.get(Order, int(wanted)) if wanted.isdecimal() and wanted.isascii() else None
+    isid = wanted.isdecimal() and wanted.isascii() and len(wanted) <= LONGEST_ID
+    found = session.get(Order, int(wanted)) if isid else None
     if found is None:
         several = session.exec(select(Order).where(Order.reference == wanted).limit(2)).all()
         found = several[0] if len(several) == 1 else None
@@ -142,9 +100,9 @@ def demo(database: str | None, logs: Path | None) -> Answer:
     from orderfsm.demo import run
 
     try:
-        account = run(database, logs)
+        account = run(database and url_of(database).render_as_string(hide_password=False), logs)
     except SQLAlchemyError as error:
-        raise Misused(f"--database: {_first_line(error)}; write for example sqlite:///orders.db") from None
+        raise Misused(f"--database: {complaint(error)}; write for example sqlite:///orders.db") from None
     return Answer(account, list(_demo(account)))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .answer import Answer
-from .records import opened
+from .database import opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,8 @@ from orderfsm.printable import printable
 
 from .answer import Answer, Grid, Misused
 from .charts import open_chart
-from .watching import named, span, told_to_stop, writing
+from .database import told, writing
+from .watching import named, span, told_to_stop
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -59,19 +60,12 @@ def sweep(asked: Sweeping, *, every: str | None, as_json: bool) -> Answer:
 
     With `every`, on and on until a signal comes, with a line for each; then the answer is only how many there were.
     """
-    from sqlalchemy.exc import SQLAlchemyError
-
     orders, wait = asked.orders(), span(every) if every is not None else None
     engine = writing(asked.database)
-    try:
+    with told(engine):
         if wait is None:
             return _answer(orders.sweep(engine, actor=asked.actor, most=asked.batch))
         return _watch(asked, orders, engine, wait, as_json=as_json)
-    except SQLAlchemyError as error:
-        shown = engine.url.render_as_string(hide_password=True)
-        raise Misused(f"{shown}: {str(error).partition(chr(10))[0]}; does it have the tables?") from None
-    finally:
-        engine.dispose()
 
 
 def _answer(swept: tuple[Swept, ...]) -> Answer:

@@ -11,16 +11,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from .answer import Misused
-from .records import engine_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy import Engine
-
     from orderfsm.lifecycle import Lifecycle
 
-__all__ = ["named", "span", "told_to_stop", "writing"]
+__all__ = ["named", "span", "told_to_stop"]
 
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600}
 
@@ -29,16 +26,16 @@ def named(name: str) -> Lifecycle:
     """The lifecycle that a module of the service has, looked for from the current directory on."""
     from orderfsm.lifecycle import Lifecycle
 
-    module, colon, attribute = name.partition(":")
-    if not colon:
+    module, _, attribute = name.partition(":")
+    if not (module and attribute) or module.startswith("."):
         raise Misused(f"--lifecycle: {name} is not MODULE:ATTRIBUTE; write for example shop.orders:lifecycle")
     sys.path.insert(0, "")
     try:
         found: Any = importlib.import_module(module)
         for part in attribute.split("."):
             found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise Misused(f"--lifecycle: {error}") from None
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the service's own module raises
+        raise Misused(f"--lifecycle: {name}: {type(error).__name__}: {error}") from None
     if not isinstance(found, Lifecycle):
         raise Misused(f"--lifecycle: {name} is no Lifecycle but {type(found).__name__}")
     return found
@@ -51,13 +48,6 @@ def span(text: str, option: str = "--every") -> timedelta:
     if not 0 < seconds <= 86_400:
         raise Misused(f"{option}: {text} is not a time of up to a day; write for example 500ms, 1s or 2m")
     return timedelta(seconds=seconds)
-
-
-def writing(database: str) -> Engine:
-    """An engine with safe settings. Raises Misused for a URL that leads nowhere."""
-    from orderfsm.sqlmodel import secure
-
-    return secure(engine_of(database))
 
 
 @contextmanager
