@@ -1,0 +1,147 @@
+"""The commands on charts, with their arguments and options. Whatever they need is imported when they run."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .answer import Answer, give
+from .options import AsJson, ChartName, Drawing, Profile, Report, WhichProfile
+
+__all__ = ["charts", "check", "draw", "explain", "schema", "show", "trace"]
+
+
+def charts(*, profile: WhichProfile = Profile.FULL, json: AsJson = False) -> None:
+    """List the charts of the catalogue.
+
+    Name, version, title, how many states and arrows, and the content hash.
+    """
+
+    def answer() -> Answer:
+        from .charts import charts
+
+        return charts(profile)
+
+    give(answer, as_json=json)
+
+
+def show(chart: ChartName, *, profile: WhichProfile = Profile.FULL, json: AsJson = False) -> None:
+    """Show what a chart says.
+
+    Its states, its arrows with basis and source, and which events are allowed where.
+    """
+
+    def answer() -> Answer:
+        from .charts import show
+
+        return show(chart, profile)
+
+    give(answer, as_json=json)
+
+
+def draw(
+    chart: ChartName,
+    *,
+    format: Annotated[
+        Drawing, typer.Option("--format", metavar="mermaid|table", help="Mermaid, or tables in Markdown.")
+    ] = Drawing.MERMAID,
+    at: Annotated[str | None, typer.Option("--at", metavar="CONFIGURATION", help="Highlight it.")] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Events only: no guards, timers and basis.")] = False,
+    profile: WhichProfile = Profile.FULL,
+    json: AsJson = False,
+) -> None:
+    """Draw a chart as a diagram or as tables."""
+
+    def answer() -> Answer:
+        from .charts import draw
+
+        return draw(chart, profile, format, at=at, detail="plain" if plain else "full")
+
+    give(answer, as_json=json)
+
+
+def schema(*, json: AsJson = False) -> None:
+    """Print the JSON Schema of chart files."""
+
+    def answer() -> Answer:
+        from .charts import schema
+
+        return schema()
+
+    give(answer, as_json=json)
+
+
+def check(
+    charts: Annotated[
+        list[str] | None, typer.Argument(metavar="CHART...", help="Names or YAML files; none: the whole catalogue.")
+    ] = None,
+    *,
+    format: Annotated[
+        Report, typer.Option("--format", metavar="text|json|sarif", help="Text, JSON or SARIF 2.1.0.")
+    ] = Report.TEXT,
+    profile: WhichProfile = Profile.FULL,
+    json: AsJson = False,
+) -> None:
+    """Check charts.
+
+    Findings come with their place, a shortest witness and a remedy. Exits with 1 when one of them is an error.
+    """
+
+    def answer() -> Answer:
+        from .questions import check
+
+        return check(charts or (), profile, format)
+
+    give(answer, as_json=json or format is Report.JSON)
+
+
+def trace(
+    chart: ChartName,
+    codes: Annotated[list[str], typer.Argument(metavar="CODE...", help="Status codes, the first one first.")],
+    *,
+    profile: WhichProfile = Profile.FULL,
+    json: AsJson = False,
+) -> None:
+    """Follow status codes.
+
+    Prints a legal life that shows these codes one after the other, or the first code that no legal life shows.
+    """
+
+    def answer() -> Answer:
+        from .questions import trace
+
+        return trace(chart, profile, codes)
+
+    give(answer, as_json=json)
+
+
+def explain(
+    chart: ChartName,
+    configuration: Annotated[str, typer.Argument(help="Where the order is: a configuration, a state or a code.")],
+    event: Annotated[str | None, typer.Argument(help="What is asked; left out: everything that is possible.")] = None,
+    *,
+    to: Annotated[str | None, typer.Option("--to", metavar="STATE", help="The shortest way there.")] = None,
+    actor: Annotated[str | None, typer.Option("--actor", help="Who asks.")] = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="The reason's code.")] = None,
+    link: Annotated[list[str] | None, typer.Option("--link", metavar="REL", help="A link that comes along.")] = None,
+    payload: Annotated[str | None, typer.Option("--payload", metavar="JSON", help="The event's payload.")] = None,
+    facts: Annotated[
+        str | None, typer.Option("--facts", metavar="JSON", help="What guards read: order, items, history.")
+    ] = None,
+    now: Annotated[str | None, typer.Option("--now", metavar="TIMESTAMP", help="When it is asked.")] = None,
+    profile: WhichProfile = Profile.FULL,
+    json: AsJson = False,
+) -> None:
+    """Explain what may happen.
+
+    What is enabled in a configuration and what it takes; why an event is refused; the shortest way to a wanted state.
+    """
+
+    def answer() -> Answer:
+        from .questions import Asked, explain
+
+        asked = Asked(event, actor, reason, tuple(link or ()), payload, facts, now)
+        return explain(chart, profile, configuration, asked, to=to)
+
+    give(answer, as_json=json)
