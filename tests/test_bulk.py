@@ -28,7 +28,7 @@ import orderfsm
 from kept import KINDS, PRESS, READY_MADE, UUIDS, Kept, create_tables, lifecycle, statements, unguarded
 from kept_items import ITEMIZED, ORDER, Itemized, itemized, shop
 from kept_timers import LEASE, REGIONS
-from orderfsm import Actor, Blocker, Chart, Link
+from orderfsm import Actor, Blocker, Chart, Link, enforcement
 from orderfsm.chart import Guard, State, Transition
 from orderfsm.errors import KeyReused, NotEnabled, NotOpened, OrderFsmError, Refused, StoredStateUnknown, UnknownEvent
 from orderfsm.lifecycle import Claims, Lifecycle, lost_race
@@ -255,6 +255,16 @@ def test_holds_end_bar_and_stay_alike(session: Session, kind: Kept, name: str) -
     compared(session, orders, kind, walks, name, call, 3, actor="printer")
     held = lived(session, orders, kind, walks[0], "printer")
     assert len(stored(session, kind, held)["holds"]) == 2
+
+
+@pytest.mark.parametrize("kind", KINDS[1:], ids=lambda kind: kind.name)
+def test_tables_of_a_service_that_the_database_guards_are_written_alike(session: Session, kind: Kept) -> None:
+    enforcement.install(session.connection(), kind.order, kind.history)
+    orders = still(kind)
+    walks = [["open"], ["open"], ["open", "accept"], ["open", "reject"]]
+    compared(session, orders, kind, walks, "accept", {"actor": "printer"}, 3, actor="printer")
+    assert not enforcement.enforced(session.connection(), kind.order, kind.history)
+    session.rollback()
 
 
 # --- which orders
