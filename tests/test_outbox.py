@@ -465,7 +465,7 @@ def test_nothing_is_settled_before_it_was_flushed(engine: Engine) -> None:
 def test_a_flush_never_takes_in_what_is_still_under_way(
     sqlite: Engine, concurrency: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orderfsm.outbox.relays.SETTLE_AFTER", 0.0)
+    monkeypatch.setattr("orderfsm.outbox.rounds.SETTLE_AFTER", 0.0)
     orders, under_way, flushes = shop(), set[int](), []
 
     class Watched:

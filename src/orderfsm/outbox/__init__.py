@@ -6,10 +6,11 @@ Relays take messages from the outbox to whoever wants them: a function, a file (
 
 from __future__ import annotations
 
+from .async_relays import AsyncRelay, arelay
 from .letters import Letter, dead, dismiss, prune, revive, waiting
 from .message import Message
 from .policy import Policy
-from .relays import AsyncRelay, Relay, arelay, relay
+from .relays import Relay, relay
 from .round import Report
 from .stream import Delivery
 
