@@ -69,6 +69,26 @@ def test_a_host_at_an_address_of_ours_is_refused_however_it_is_written(host: str
     assert there.addresses(("private",))
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1.2.3", "[::1]", "2130706433"])
+def test_loopback_allows_this_host_by_either_scheme(host: str) -> None:
+    for scheme in ("http", "https"):
+        assert target(f"{scheme}://{host}/", ("loopback",)).addresses(("loopback",))
+
+
+@pytest.mark.parametrize("host", ["10.0.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0", "[fe80::1]", "[fc00::1]"])
+def test_loopback_allows_no_other_private_address(host: str) -> None:
+    for scheme in ("http", "https"):
+        with pytest.raises(NotDelivered, match="is not a public address"):
+            target(f"{scheme}://{host}/", ("loopback",)).addresses(("loopback",))
+
+
+def test_plain_http_that_loopback_allows_does_not_leave_the_host() -> None:
+    with pytest.raises(NotDelivered, match="is not for plain HTTP"):
+        target("http://1.1.1.1/", ("loopback",)).addresses(("loopback",))
+    assert target("http://1.1.1.1/", ("loopback", "http")).addresses(("loopback", "http")) == ["1.1.1.1"]
+    assert target("https://1.1.1.1/", ("loopback",)).addresses(("loopback",)) == ["1.1.1.1"]
+
+
 def test_a_host_that_does_not_exist_is_a_failed_attempt() -> None:
     with pytest.raises(NotDelivered, match="its address was not found"):
         target("https://nowhere.invalid/", ()).addresses(())

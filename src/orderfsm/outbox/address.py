@@ -36,16 +36,27 @@ class Target:
         return f"{self.scheme}://{host}" + ("" if self.port == usual else f":{self.port}")
 
     def addresses(self, allow: Collection[str]) -> list[str]:
-        """The addresses of the host, looked up now; raises NotDelivered when one of them is not for webhooks."""
+        """The addresses of the host, looked up now; raises NotDelivered when one of them is not for webhooks.
+
+        Public ones are; with "private" in `allow` all are, with "loopback" this host's own are as well. Plain HTTP
+        that only "loopback" allows goes to this host alone.
+        """
         try:
             found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
             raise NotDelivered(f"{self.origin}: its address was not found ({type(error).__name__})") from None
         addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
         for address in addresses:
-            if "private" not in allow and not is_public(address):
-                raise NotDelivered(f"{self.origin}: {address} is not a public address; allow it if it is meant")
+            self._verify(address, allow)
         return addresses
+
+    def _verify(self, address: str, allow: Collection[str]) -> None:
+        if "loopback" in allow and ip_address(address.partition("%")[0]).is_loopback:
+            return
+        if "private" not in allow and not is_public(address):
+            raise NotDelivered(f"{self.origin}: {address} is not a public address; allow it if it is meant")
+        if self.scheme == "http" and "http" not in allow:
+            raise NotDelivered(f"{self.origin}: {address} is not for plain HTTP, which is allowed on this host alone")
 
 
 def target(url: str, allow: Collection[str]) -> Target:
@@ -57,7 +68,7 @@ def target(url: str, allow: Collection[str]) -> Target:
         port = parts.port
     except ValueError as error:
         raise ValueError(f"a webhook's URL cannot be read: {error}") from None
-    if parts.scheme not in ("https", "http") or (parts.scheme == "http" and "http" not in allow):
+    if parts.scheme not in ("https", "http") or (parts.scheme == "http" and not {"http", "loopback"} & set(allow)):
         raise ValueError(f"a webhook's URL begins with https, not {parts.scheme or 'nothing'}; http has to be allowed")
     if not parts.hostname or "@" in parts.netloc or parts.fragment:
         raise ValueError("a webhook's URL has a host, and neither credentials nor a fragment")

@@ -43,8 +43,8 @@ class Webhook:
     2xx is delivered; 410 is never; 429 and 503 are tried again when Retry-After says; anything else, and no answer
     within `timeout`, is tried again. Redirects are not followed. The host's addresses are looked up once per message,
     and the one that was checked is connected to; unless `allow` has "private" (and, for plain HTTP, "http"), they must
-    be public ones. Neither the URL's path nor a secret is in any error. Raises ValueError for a URL or a secret that
-    will not do.
+    be public ones. With "loopback" they may also be this host's own, by either scheme. Neither the URL's path nor a
+    secret is in any error. Raises ValueError for a URL or a secret that will not do.
 
     `mode` is how the event is sent: "structured", as one JSON document, or "binary", the data alone with the rest in
     headers.
