@@ -67,7 +67,7 @@ class Desk:
             return Answer.of(200, shown(order, lines_of(session, order)))
 
         path = (customer_id, order_id)
-        return self._once.answer(asked, f"get_order {path}", customer_of(path, asked), work).response()
+        return self._once.answer(asked, f"get_order {customer_id} {order_id}", customer_of(path, asked), work).response()
 
     def get_history(self, request: Request, customer_id: str) -> Response:
         """A page of a customer's orders, newest first."""
@@ -77,7 +77,7 @@ class Desk:
             return Answer.of(200, page(session, customer, searched(request.query_params), self._clock()))
 
         path = (customer_id,)
-        return self._once.answer(asked, f"get_history {path}", customer_of(path, asked), work).response()
+        return self._once.answer(asked, f"get_history {customer_id}", customer_of(path, asked), work).response()
 
     def create(self, request: Request, customer_id: str, body: Sent) -> Response:
         """Place an order, return lines of one, or preview an order.
@@ -91,7 +91,7 @@ class Desk:
             return self._created(session, customer, read(New, body), asked.principal.actor("partner"))
 
         path = (customer_id,)
-        return self._once.answer(asked, f"create_order {path}", customer_of(path, asked), work).response()
+        return self._once.answer(asked, f"create_order {customer_id}", customer_of(path, asked), work).response()
 
     def event(self, request: Request, customer_id: str, order_id: str, body: Sent) -> Response:
         """Tell what happened to an order, or to lines of it, at Adobe. Not in the documents; for the role adobe."""
@@ -109,7 +109,7 @@ class Desk:
             return Answer.of(200, shown(order, lines_of(session, order)))
 
         path = (customer_id, order_id)
-        return self._once.answer(asked, f"send_event {path}", customer_of(path, None), work).response()
+        return self._once.answer(asked, f"send_event {customer_id} {order_id}", customer_of(path, None), work).response()
 
     # --- in common
 
