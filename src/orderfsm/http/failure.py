@@ -27,6 +27,8 @@ from orderfsm.errors import (
     StoredStateUnknown,
 )
 
+from .wording import worded
+
 __all__ = ["Failure", "Flaw", "Rejected", "failure_of"]
 
 STATUS: dict[type[OrderFsmError], int] = {
@@ -43,6 +45,9 @@ STATUS: dict[type[OrderFsmError], int] = {
     OrderFsmError: 500,
 }
 """The first class that fits, in this order, says the status."""
+
+RAISED = {401: "unauthenticated", 403: "not-permitted", 404: "absent", 405: "method-not-allowed"}
+"""The codes of what an application's own dependencies raise as HTTPException; `request-refused` for the others."""
 
 SOON = {"Retry-After": "1"}
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
@@ -95,9 +100,8 @@ def failure_of(error: Exception) -> Failure | None:
         flaws = tuple(flaw_of(found) for found in error.errors())
         return Failure(422, "request-invalid", "the request does not fit; see what is wrong where", flaws, error=error)
     if isinstance(error, HTTPException):
-        return Failure(
-            error.status_code, "request-refused", str(error.detail), headers=error.headers or {}, error=error
-        )
+        code = RAISED.get(error.status_code, "request-refused")
+        return Failure(error.status_code, code, str(error.detail), headers=error.headers or {}, error=error)
     if isinstance(error, OrderFsmError):
         return _of_ours(error)
     if isinstance(error, OperationalError | NoConnection):
@@ -122,4 +126,4 @@ def _of_ours(error: OrderFsmError) -> Failure:
     status = next(status for kind, status in STATUS.items() if isinstance(error, kind))
     if status == 500:
         return Failure(500, error.code, "the order cannot be judged now; its operator has to look", error=error)
-    return Failure(status, error.code, str(error), headers=SOON if status == 503 else {}, error=error)
+    return Failure(status, error.code, worded(error), headers=SOON if status == 503 else {}, error=error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -11,8 +12,11 @@ from starlette.responses import JSONResponse, Response
 
 from .failure import Failure, failure_of
 from .strict import StrictRequest
+from .wording import blocker_as_dict
 
 __all__ = ["PROBLEM", "Route", "problem"]
+
+log = logging.getLogger("orderfsm.http")
 
 PROBLEM = "application/problem+json"
 DOCS = "https://orderfsm.github.io/reference/errors/"
@@ -37,6 +41,8 @@ class Route(APIRoute):
                 failure = failure_of(error)
                 if failure is None:
                     raise
+                if failure.status >= 500:
+                    log.error("a request failed: %s", failure.code, exc_info=error)
                 return self.tell(strict, failure)
 
         return handle
@@ -60,9 +66,10 @@ def problem(failure: Failure) -> Response:
         content["errors"] = [{"place": flaw.place, "detail": flaw.message} for flaw in failure.flaws]
     blockers = getattr(failure.error, "blockers", ())
     if blockers:
-        content["blockers"] = [{"code": blocker.code, "detail": blocker.message} for blocker in blockers]
+        content["blockers"] = [blocker_as_dict(blocker) for blocker in blockers]
     for name in ("configuration", "revision"):
         value = getattr(failure.error, name, None)
         if value is not None:
             content[name] = value
-    return JSONResponse(content, failure.status, dict(failure.headers), media_type=PROBLEM)
+    headers = {"X-Content-Type-Options": "nosniff", **failure.headers}
+    return JSONResponse(content, failure.status, headers, media_type=PROBLEM)

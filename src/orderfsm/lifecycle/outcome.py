@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import event, text
@@ -105,7 +105,7 @@ async def atransact(
 
 def _done(course: _Course, session: Session, work: Callable[[Session], R]) -> R:
     try:
-        found = work(session)
+        found = _worked(work, session)
         course.commit(session)
     except BaseException:
         session.rollback()  # here, where the time for it is limited, and not where the session is closed
@@ -115,12 +115,35 @@ def _done(course: _Course, session: Session, work: Callable[[Session], R]) -> R:
 
 async def _adone(course: _Course, session: AsyncSession, work: Callable[[AsyncSession], Awaitable[R]]) -> R:
     try:
-        found = await work(session)
+        found = await _aworked(work, session)
         await session.run_sync(course.commit)
     except BaseException:
         await session.rollback()
         raise
     return found
+
+
+def _worked(work: Callable[[Session], R], session: Session) -> R:
+    """What the work returns; the blockers of a refusal are worked out while the order is still at hand."""
+    try:
+        return work(session)
+    except Refused as refused:
+        _blockers(refused)
+        raise
+
+
+async def _aworked(work: Callable[[AsyncSession], Awaitable[R]], session: AsyncSession) -> R:
+    try:
+        return await work(session)
+    except Refused as refused:
+        error = refused
+        await session.run_sync(lambda _: _blockers(error))
+        raise
+
+
+def _blockers(refused: Refused) -> None:
+    with suppress(GuardFailed):  # whoever reads them is told so
+        _ = refused.blockers
 
 
 class _Pending(Exception):
