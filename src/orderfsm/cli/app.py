@@ -10,7 +10,7 @@ import typer
 
 from orderfsm._version import __version__
 
-from . import on_charts, on_orders
+from . import on_charts, on_orders, on_service
 
 __all__ = ["app", "command"]
 
@@ -29,6 +29,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     on_orders.sweep,
     on_orders.relay,
     on_orders.outbox,
+    on_service.serve,
     on_orders.demo,
 )
 
@@ -43,6 +44,7 @@ app = typer.Typer(
 
 for each in COMMANDS:
     app.command()(each)
+app.add_typer(on_service.token, name="token")
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - a callback of Typer

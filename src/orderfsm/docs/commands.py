@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from orderfsm.diagrams.markdown import code, grid, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["command_page"]
 
@@ -29,7 +29,16 @@ def command_page() -> str:
     from orderfsm.cli.app import command
 
     group: Any = command()
-    return "\n".join([HEAD, *(_section(name, each) for name, each in group.commands.items())])
+    return "\n".join([HEAD, *(_section(name, each) for name, each in _all(group))])
+
+
+def _all(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """The commands of a group by name, those of groups within it as well."""
+    for name, each in group.commands.items():
+        if hasattr(each, "commands"):
+            yield from _all(each, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", each
 
 
 def _section(name: str, command: Any) -> str:

@@ -14,7 +14,10 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["JsonLines", "Observed", "request_id"]
+__all__ = ["JsonLines", "Observed", "Told", "request_id", "template"]
+
+Told = Callable[[str, str, int, float], None]
+"""Hears of a request: its method, its route, the status of the answer, and how many seconds it took."""
 
 request_id: ContextVar[str] = ContextVar("orderfsm_request_id", default="")
 """The id of the request that is being answered."""
@@ -28,9 +31,9 @@ log = logging.getLogger("orderfsm.http")
 
 
 class Observed:
-    """An app whose requests are named, timed and logged; `told` hears of each (method, route, status, seconds)."""
+    """An app whose requests are named, timed and logged; `told` hears of each."""
 
-    def __init__(self, app: ASGIApp, told: Callable[[str, str, int, float], None] | None = None) -> None:
+    def __init__(self, app: ASGIApp, told: Told | None = None) -> None:
         self._app = app
         self._told = told
 
@@ -60,7 +63,7 @@ class Observed:
             self._tell(scope, name, status, time.perf_counter() - began)
 
     def _tell(self, scope: Scope, name: str, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "")  # never the path itself: it holds ids
+        route = template(scope)
         log.info(
             "%s %s %s",
             scope["method"],
@@ -70,6 +73,16 @@ class Observed:
         )
         if self._told is not None:
             self._told(scope["method"], route, status, seconds)
+
+
+def template(scope: Scope) -> str:
+    """The path of a request with the names of its parameters instead of their values; "" where nothing is served."""
+    if scope.get("endpoint") is None:
+        return ""
+    path: str = scope["path"]
+    for name, value in scope.get("path_params", {}).items():
+        path = path.replace(f"/{value}", f"/{{{name}}}", 1)
+    return path
 
 
 class JsonLines(logging.Formatter):

@@ -17,14 +17,18 @@ __all__ = ["Shelf"]
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """Orders of one lifecycle: `vocabulary` says whose roles count, `visible` which orders a principal sees."""
+    """Orders of one lifecycle: `vocabulary` says whose roles count, `visible` which orders a principal sees.
+
+    `label` is the shelf's name, in URLs too, where that of its chart is another's already.
+    """
 
     vocabulary: str
     lifecycle: Lifecycle
     visible: Callable[[Principal], ColumnElement[bool]]
     title: Callable[[Any], str]
+    label: str = ""
 
     @property
     def name(self) -> str:
-        """The chart's name, such as `adobe/order`: it is the shelf's in URLs, too."""
-        return self.lifecycle.chart.name
+        """The label, or the chart's name, such as `adobe/order`."""
+        return self.label or self.lifecycle.chart.name

@@ -92,6 +92,18 @@ class Tokens:
             file.write(json.dumps(line) + "\n")
         return secret
 
+    def remove(self, id: str) -> int:
+        """Take out the lines of a principal and return how many there were; the file is replaced as a whole."""
+        lines = self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else []
+        kept = [line for number, line in enumerate(lines, 1) if not line.strip() or self._read(number, line).id != id]
+        if len(kept) != len(lines):
+            beside = self._path.with_name(f"{self._path.name}.new")
+            handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.writelines(f"{line}\n" for line in kept)
+            beside.replace(self._path)
+        return len(lines) - len(kept)
+
     def _current(self) -> Mapping[str, Grant]:
         try:
             found = self._path.stat()
