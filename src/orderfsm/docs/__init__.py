@@ -14,6 +14,7 @@ from orderfsm.diagrams import render
 
 from .charts import chart_page
 from .commands import command_page
+from .errors import error_page
 
 __all__ = ["pages", "picture", "stale", "write"]
 
@@ -28,6 +29,7 @@ def pages(readme: str) -> dict[str, str]:
     return made | {
         "docs/reference/charts/index.md": index,
         "docs/reference/cli.md": command_page(),
+        "docs/reference/errors.md": error_page(),
         "README.md": picture(readme),
     }
 

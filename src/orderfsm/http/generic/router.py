@@ -110,7 +110,7 @@ def _operations(subject: Subject, path: str, making: Making | None) -> dict[str,
     """The operations of each path."""
     one = f"{path}/{subject.keys.template}"
     asking, sending = Asking(subject), Sending(subject, making or ready_made)
-    name = path.strip("/").replace("/", "_")
+    name = f"{path.strip('/')}/{subject.lifecycle.chart.name}".replace("/", "_")
     opens = [Operation("POST", f"{name}_open", sending.open, Moved, 201)] if making else []
     found = {
         path: opens,

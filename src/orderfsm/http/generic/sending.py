@@ -50,6 +50,7 @@ class Sending:
         self._subject = subject
         self._lifecycle = subject.lifecycle
         self._making = making
+        self._place = f"open {subject.model.__name__} of {subject.lifecycle.chart.name}"  # Opened may be shared
 
     # --- an event
 
@@ -101,7 +102,7 @@ class Sending:
     def open(self, request: Request, who: Principal, sent: Opening, conditions: OpeningConditions) -> Work:
         """Open a new order; the answer is its first entry, its path is in Location."""
         actor = actor_of(who, sent.role)
-        given = digest("open", who, conditions.key)
+        given = digest(self._place, who, conditions.key)
         path = quote(request.scope["path"].rstrip("/"))
 
         def work(session: Session) -> Response:
