@@ -121,9 +121,6 @@ def test_an_ampersand_in_a_value_is_written_as_in_any_query(lone: httpx.Client, 
         "/orders/status?orderId=",
         "/orders/status?orderId[]=ORD-CC-12345",
         "/orders/status?order_id=ORD-CC-12345",
-        "/orders/status?orderId=ORD-CC-12345&orderId=ORD-CC-99999",
-        "/orders/status?orderId=ORD-CC-12345&id=ORD-CC-99999",
-        "/orders/ORD-CC-12345/status?orderId=ORD-CC-99999",
         "/orders/status?orderId=" + "x" * 101,
         "/orders/" + "x" * 101 + "/status",
         "/orders/status&" + "&".join(f"id={number}" for number in range(30)),
@@ -143,6 +140,9 @@ def test_what_says_no_single_order_is_an_invalid_id(lone: httpx.Client, light: E
 @pytest.mark.parametrize(
     "url",
     [
+        "/orders/status?orderId=ORD-CC-12345&orderId=ORD-CC-99999",
+        "/orders/status?orderId=ORD-CC-12345&id=ORD-CC-99999",
+        "/orders/ORD-CC-12345/status?orderId=ORD-CC-99999",
         "/orders/ORD-CC-1/status",
         "/orders/status?orderId=%25",
         "/orders/status?orderId=ORD-CC-1234_",
@@ -261,6 +261,12 @@ def test_the_buyers_commands_leave_the_items_where_they_are(lone: httpx.Client, 
         session.commit()
     shown = lone.get("/orders/ORD-CC-12345/status", headers=auth("buyer")).json()
     assert shown == SERVED | {"orderStatus": "CANCELLED"}
+
+
+def test_what_the_service_has_stored_is_served_whatever_the_schema_allows(lone: httpx.Client, light: Engine) -> None:
+    example(light, version="1.0.0", project_id="x" * 200)
+    shown = lone.get("/orders/ORD-CC-12345/status", headers=auth("buyer")).json()
+    assert shown == SERVED | {"buyerOrderVersion": "1.0.0", "projectId": "x" * 200}
 
 
 def test_items_are_told_apart_by_the_text_of_their_reference(lone: httpx.Client, light: Engine) -> None:

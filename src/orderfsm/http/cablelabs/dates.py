@@ -12,7 +12,7 @@ from sqlalchemy.types import TypeDecorator
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
 
-__all__ = ["DocumentDate", "deadline", "parse", "written"]
+__all__ = ["FORM", "DocumentDate", "deadline", "parse", "written"]
 
 FORM = re.compile(r"(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d)(:\d\d(?:\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?", re.ASCII)
 

@@ -62,7 +62,7 @@ def asked(request: Request) -> Lookup:
 
 
 def gathered(pairs: Iterable[tuple[str, str]]) -> Lookup:
-    """The lookup that these names and values make; other names say nothing, two values for one key are unclear."""
+    """The lookup that these names and values make; other names say nothing, and no order has two values for one key."""
     found: dict[str, str] = {}
     for name, value in pairs:
         key = SPELLINGS.get(name)
@@ -71,7 +71,7 @@ def gathered(pairs: Iterable[tuple[str, str]]) -> Lookup:
         if not 0 < len(value) <= LONGEST:
             raise unclear(name, f"has 1 to {LONGEST} characters")
         if found.setdefault(key, value) != value:
-            raise unclear(name, "is given twice, with different values")
+            raise absent()
     verify_texts(list(found.values()))
     return Lookup(**found)
 

@@ -10,13 +10,14 @@ from sqlmodel import col, select
 
 import orderfsm
 
-from .dates import parse, written
+from .dates import FORM, parse, written
 from .tables import CableItem, CableOrder
 
 __all__ = ["OrderErrors", "OrderStatusRequest", "OrderStatusResponse", "answer_of"]
 
 RESPONSE: Literal["orderStatusResponse"] = "orderStatusResponse"
 
+CHART = orderfsm.load("cablelabs/order")
 Id = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Version = Annotated[str, StringConstraints(min_length=1, max_length=2)]
 
@@ -28,15 +29,24 @@ def day(text: str) -> str:
 
 def word(text: str) -> str:
     """A status word of the schema; COMPLETE, which the document's example has, is COMPLETED."""
-    chart = orderfsm.load("cablelabs/order")
-    known = chart.aliases.get(text, text)
-    if known not in chart.codes:
+    known = CHART.aliases.get(text, text)
+    if known not in CHART.codes:
         raise ValueError("no status of the vocabulary")
     return known
 
 
-Day = Annotated[str, StringConstraints(max_length=40), AfterValidator(day)]
-Word = Annotated[str, StringConstraints(max_length=20), AfterValidator(word)]
+Day = Annotated[
+    str,
+    StringConstraints(max_length=40),
+    AfterValidator(day),
+    Field(json_schema_extra={"pattern": f"^{FORM.pattern}$"}),
+]
+Word = Annotated[
+    str,
+    StringConstraints(max_length=20),
+    AfterValidator(word),
+    Field(json_schema_extra={"enum": [*CHART.codes, *CHART.aliases]}),
+]
 
 
 class Strict(BaseModel):
@@ -47,6 +57,10 @@ class Strict(BaseModel):
 
 class OrderStatusRequest(Strict):
     """The body of a status request: the order's id, or the buyer's number for it, or both."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": ["orderId"]}, {"required": ["buyerPurchaseOrderNumber"]}]}
+    )
 
     objectType: Literal["orderStatusRequest"]  # noqa: N815 - the document's names
     orderId: Id | None = None  # noqa: N815

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.orm import Session
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from orderfsm.errors import BadSignature
 from orderfsm.http.principal import Authenticate, Principal
@@ -36,7 +36,7 @@ Senders = Callable[[str], Secrets | Iterable[str] | None]
 LONGEST = 255
 """How many characters the id of a message may have."""
 
-NAMED = ("orderId", "id", "buyerId", "sellerId", "buyerPurchaseOrderNumber")
+NAMED = ("orderId", "buyerId", "sellerId", "buyerPurchaseOrderNumber")
 BEARER = HTTPBearer(auto_error=False, scheme_name="cablelabs", description="The token of a buyer or a seller.")
 
 
@@ -76,12 +76,12 @@ def router(
 
     Known = Annotated[Principal, Depends(known)]  # noqa: N806 - a type
 
-    def status(who: Known, lookup: Annotated[Lookup, Depends(asked)]) -> dict[str, Any]:
+    def status(who: Known, lookup: Annotated[Lookup, Depends(asked)]) -> Response:
         """The status of one order of the buyer's or the seller's, by its id or by buyer, seller and purchase order."""
         wanted = lookup.known(party)
         with reading(sessions) as session:
             order = one(session, who, wanted)
-            return answer_of(session, order, wanted.seller_name or order.seller_id)
+            return JSONResponse(answer_of(session, order, wanted.seller_name or order.seller_id))
 
     def request(who: Known, body: OrderStatusRequest) -> Response:
         """Ask for a status: the answer is posted to the endpoint that is registered for the buyer."""
@@ -139,7 +139,6 @@ def reads(made: APIRouter, path_of: str, endpoint: Callable[..., Any], name: str
         endpoint,
         methods=["GET"],
         response_model=OrderStatusResponse,
-        response_model_exclude_unset=True,
         operation_id=f"cablelabs_{name}",
         responses={200: {"content": {"application/json": {"example": ANSWER}}}, **failed(400, 401, 404, 503)},
         openapi_extra={"parameters": [*inside, *query]},
