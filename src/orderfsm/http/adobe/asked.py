@@ -73,7 +73,8 @@ def _header(name: str, description: str, *, required: bool) -> dict[str, Any]:
 
 
 HEADERS = [
+    _header("X-Api-Key", "The key of the integration.", required=True),
     _header("X-Correlation-Id", "Names the intent: a repeated one gets the first answer for ten days.", required=True),
     _header("X-Request-Id", "Names the call; given when it is left out, and always in the answer.", required=False),
 ]
-"""What OpenAPI says of the headers, beside the credentials."""
+"""What OpenAPI says of the headers, beside the token."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from typing import TypeVar
 
 from sqlalchemy import and_, delete, insert, or_, select
 from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -51,7 +53,6 @@ class Once:
         `authorize` is asked first, every time, and raises for whoever may not; what it returns goes to `work`. What
         `work` refuses is an answer as well, and is kept; what `authorize` refuses is not.
         """
-        self._sweep()
 
         def unit(session: Session, failed: Answer | None = None) -> Answer:
             subject, at = authorize(session), self._clock()
@@ -63,23 +64,22 @@ class Once:
             return answer
 
         try:
-            return transact(self._sessions, unit, key=asked.correlation_id)
+            answer = transact(self._sessions, unit, key=asked.correlation_id)
         except (Rejected, Refused) as error:
-            failure = failure_of(error)
-            refused = told(failure)  # type: ignore[arg-type]  # these have one
-        return transact(self._sessions, lambda session: unit(session, refused), key=asked.correlation_id)
+            refused = told(failure_of(error))  # type: ignore[arg-type]  # these have one
+            answer = transact(self._sessions, lambda session: unit(session, refused), key=asked.correlation_id)
+        self._sweep()
+        return answer
 
     def _sweep(self) -> None:
-        """Forget what is old, once an hour, by whoever comes first; not at all while the database is busy."""
+        """Forget what is old, once an hour, after whoever comes first; a busy database is left alone until then."""
         at = self._clock()
         with self._lock:
             due = self._next is None or self._next <= at
             self._next = at + SWEPT if due else self._next
         if due:
-            try:
+            with contextlib.suppress(OperationalError, NoConnection):
                 forget(self._sessions, at - KEPT)
-            except OperationalError:
-                self._next = at
 
 
 def forget(sessions: Sessions, before: datetime) -> int:

@@ -57,10 +57,15 @@ def _error(code: str) -> dict[str, Any]:
 
 
 def described(
-    *, query: list[dict[str, Any]] | None = None, body: type[BaseModel] | None = None, examples: Any = None
+    *,
+    path: tuple[str, ...] = ("customer_id",),
+    query: list[dict[str, Any]] | None = None,
+    body: type[BaseModel] | None = None,
+    examples: Any = None,
 ) -> dict[str, Any]:
     """What FastAPI cannot see: the parameters and the body that an operation reads by itself."""
-    told: dict[str, Any] = {"parameters": HEADERS + (query or [])}
+    ids = [{"name": name, "in": "path", "required": True, "schema": ID} for name in path]
+    told: dict[str, Any] = {"parameters": ids + HEADERS + (query or [])}
     if body is not None:
         content = {"schema": _inlined(body.model_json_schema()), "examples": examples}
         told["requestBody"] = {"required": True, "content": {"application/json": content}}

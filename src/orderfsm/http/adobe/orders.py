@@ -3,12 +3,12 @@
 # No `from __future__ import annotations`: FastAPI reads the annotations of endpoints.
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response, Security
-from fastapi.security import APIKeyHeader, HTTPBearer
+from fastapi.security import HTTPBearer
 from sqlalchemy import select, true
 from sqlalchemy.orm import Session
 from sqlmodel import col
@@ -40,6 +40,7 @@ async def sent(request: Request) -> bytes:
 
 
 Sent = Annotated[bytes, Depends(sent)]
+Work = Callable[[Session, AdobeCustomer, Asked], Answer]
 
 
 class Desk:
@@ -58,66 +59,64 @@ class Desk:
 
     # --- operations
 
-    def get_order(self, request: Request, customer_id: str, order_id: str) -> Response:
+    def get_order(self, request: Request) -> Response:
         """The details of one order of a customer."""
-        asked = self._by("partner", request)
 
-        def work(session: Session, customer: AdobeCustomer) -> Answer:
-            order = one(session, customer, order_id)
+        def work(session: Session, customer: AdobeCustomer, _: Asked) -> Answer:
+            order = one(session, customer, request)
             return Answer.of(200, shown(order, lines_of(session, order)))
 
-        path = (customer_id, order_id)
-        return self._once.answer(asked, f"get_order {customer_id} {order_id}", customer_of(path, asked), work).response()
+        return self._answered(request, "partner", work)
 
-    def get_history(self, request: Request, customer_id: str) -> Response:
+    def get_order_history(self, request: Request) -> Response:
         """A page of a customer's orders, newest first."""
-        asked = self._by("partner", request)
 
-        def work(session: Session, customer: AdobeCustomer) -> Answer:
+        def work(session: Session, customer: AdobeCustomer, _: Asked) -> Answer:
             return Answer.of(200, page(session, customer, searched(request.query_params), self._clock()))
 
-        path = (customer_id,)
-        return self._once.answer(asked, f"get_history {customer_id}", customer_of(path, asked), work).response()
+        return self._answered(request, "partner", work)
 
-    def create(self, request: Request, customer_id: str, body: Sent) -> Response:
+    def create_order(self, request: Request, body: Sent) -> Response:
         """Place an order, return lines of one, or preview an order.
 
         A new order is 1002; Adobe fulfils it later. A preview is answered with 200 and not stored.
         """
-        asked = self._by("partner", request)
 
-        def work(session: Session, customer: AdobeCustomer) -> Answer:
+        def work(session: Session, customer: AdobeCustomer, asked: Asked) -> Answer:
             verify_content_type(request)
             return self._created(session, customer, read(New, body), asked.principal.actor("partner"))
 
-        path = (customer_id,)
-        return self._once.answer(asked, f"create_order {customer_id}", customer_of(path, asked), work).response()
+        return self._answered(request, "partner", work)
 
-    def event(self, request: Request, customer_id: str, order_id: str, body: Sent) -> Response:
+    def send_event(self, request: Request, body: Sent) -> Response:
         """Tell what happened to an order, or to lines of it, at Adobe. Not in the documents; for the role adobe."""
-        asked = self._by("adobe", request)
 
-        def work(session: Session, customer: AdobeCustomer) -> Answer:
+        def work(session: Session, customer: AdobeCustomer, asked: Asked) -> Answer:
             verify_content_type(request)
             told = read(Event, body)
             if told.event not in EVENTS:
                 raise refusal("1117", "event")
-            order = one(session, customer, order_id)
+            order = one(session, customer, request)
             given = {line.extLineItemNumber: line.subscriptionId for line in told.lineItems}
             actor = asked.principal.actor("adobe")
             happen(session, self._both, order, told.event, actor=actor, numbers=list(given), subscriptions=given)
             return Answer.of(200, shown(order, lines_of(session, order)))
 
-        path = (customer_id, order_id)
-        return self._once.answer(asked, f"send_event {customer_id} {order_id}", customer_of(path, None), work).response()
+        return self._answered(request, "adobe", work)
 
     # --- in common
 
-    def _by(self, role: str, request: Request) -> Asked:
+    def _answered(self, request: Request, role: str, work: Work) -> Response:
+        """The answer to a request of a principal in a role: an operation is its name and the ids in the path."""
         asked = self._asked(request)
         if role not in asked.principal.roles:
             raise refusal("4121")
-        return asked
+        path = request.path_params
+        find = customer_of(path, asked if role == "partner" else None)
+        operation = " ".join([request.scope["route"].name, *path.values()])
+        return self._once.answer(
+            asked, operation, find, lambda session, customer: work(session, customer, asked)
+        ).response()
 
     def _created(self, session: Session, customer: AdobeCustomer, new: New, actor: Actor) -> Answer:
         verify(new)
@@ -132,15 +131,15 @@ class Desk:
         return Answer.of(201, shown(*place(session, self._both, customer, new, actor, at)))
 
 
-def customer_of(path: tuple[str, ...], asked: Asked | None) -> Callable[[Session], AdobeCustomer]:
+def customer_of(path: Mapping[str, str], asked: Asked | None) -> Callable[[Session], AdobeCustomer]:
     """The function that finds the customer of a path; one of another partner than asks is as absent as none at all."""
-    absent = "1116" if len(path) == 1 else "2115"
+    absent = "2115" if "order_id" in path else "1116"
 
     def find(session: Session) -> AdobeCustomer:
-        if not all(map(ID.fullmatch, path)):
+        if not all(map(ID.fullmatch, path.values())):
             raise refusal(absent)
         mine = true() if asked is None else col(AdobeCustomer.partner_id) == asked.principal.id
-        wanted = select(AdobeCustomer).where(col(AdobeCustomer.customer_id) == path[0], mine)
+        wanted = select(AdobeCustomer).where(col(AdobeCustomer.customer_id) == path["customer_id"], mine)
         found = session.scalars(wanted).one_or_none()
         if found is None:
             raise refusal(absent)
@@ -149,9 +148,10 @@ def customer_of(path: tuple[str, ...], asked: Asked | None) -> Callable[[Session
     return find
 
 
-def one(session: Session, customer: AdobeCustomer, order_id: str) -> AdobeOrder:
-    """An order that the customer's partner has placed for it."""
-    found = session.scalars(select(AdobeOrder).where(ordered(customer), col(AdobeOrder.order_id) == order_id)).first()
+def one(session: Session, customer: AdobeCustomer, request: Request) -> AdobeOrder:
+    """The order of the path, which the customer's partner has placed for it."""
+    meant = col(AdobeOrder.order_id) == request.path_params["order_id"]
+    found = session.scalars(select(AdobeOrder).where(ordered(customer), meant)).one_or_none()
     if found is None:
         raise refusal("2115")
     return found
@@ -179,25 +179,25 @@ def router(
     """
     desk = Desk(sessions, authenticate, clock, accepts, review)
     token = Security(HTTPBearer(scheme_name="adobe_token", auto_error=False))
-    key = Security(APIKeyHeader(name="X-Api-Key", scheme_name="adobe_key", auto_error=False))
-    made = APIRouter(route_class=AdobeRoute, tags=["adobe"], dependencies=[token, key])
+    made = APIRouter(route_class=AdobeRoute, tags=["adobe"], dependencies=[token])
     orders, order = "/v3/customers/{customer_id}/orders", "/v3/customers/{customer_id}/orders/{order_id}"
     found = (200, "Order details successfully returned", OrderShown, ORDER)
     history = (200, "Order history successfully returned", History, HISTORY)
     created = (201, "Order created", OrderShown, ORDER | {"status": "1002"})
     previewed = (200, "What a previewed order would be", OrderShown, PREVIEW)
-    bodies = (described(body=New, examples=NEW), described(body=Event, examples=EVENT))
-    for method, path, endpoint, name, said, extra in (
-        ("GET", order, desk.get_order, "get_order", [found], described()),
-        ("GET", orders, desk.get_history, "get_order_history", [history], described(query=QUERY)),
-        ("POST", orders, desk.create, "create_order", [created, previewed], bodies[0]),
-        ("POST", f"{order}/events", desk.event, "send_event", [found], bodies[1]),
+    placing = described(body=New, examples=NEW)
+    telling = described(body=Event, examples=EVENT, path=("customer_id", "order_id"))
+    for method, path, endpoint, said, extra in (
+        ("GET", order, desk.get_order, [found], described(path=("customer_id", "order_id"))),
+        ("GET", orders, desk.get_order_history, [history], described(query=QUERY)),
+        ("POST", orders, desk.create_order, [created, previewed], placing),
+        ("POST", f"{order}/events", desk.send_event, [found], telling),
     ):
         made.add_api_route(
             path,
             endpoint,
             methods=[method],
-            operation_id=f"adobe_{name}",
+            operation_id=f"adobe_{endpoint.__name__}",
             status_code=said[0][0],
             response_model=None,
             responses=answers(*said),
