@@ -14,6 +14,7 @@ from sqlmodel import Session, select
 
 import kept_cablelabs as kept
 from kept_cablelabs import EXAMPLE, SERVED, WHO, auth, clock, example, placed
+from orderfsm import check, enforcement
 from orderfsm.errors import GuardRefused
 from orderfsm.http import cablelabs
 from orderfsm.http.cablelabs.dates import parse, written
@@ -387,9 +388,19 @@ def test_openapi_tells_of_each_operation_once(light: Engine) -> None:
     assert json.dumps(told)
 
 
-def test_the_chart_of_status_requests_has_no_findings() -> None:
-    from orderfsm import check
+def test_the_database_enforces_all_four_histories(database: Engine) -> None:
+    cablelabs.create(database)  # a second time changes nothing
+    pairs = [
+        (cablelabs.CableOrder, cablelabs.CableOrderHistory),
+        (cablelabs.CableItem, cablelabs.CableItemHistory),
+        (cablelabs.CableRequest, cablelabs.CableRequestHistory),
+        (cablelabs.CableInquiry, cablelabs.CableInquiryHistory),
+    ]
+    with database.connect() as connection:
+        assert [enforcement.enforced(connection, order, history) for order, history in pairs] == [()] * 4
 
+
+def test_the_chart_of_status_requests_has_no_findings() -> None:
     assert check(status_request()) == ()
 
 

@@ -12,7 +12,11 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 CHARTS = {path.relative_to(ROOT).as_posix() for path in (ROOT / "statecharts").rglob("*.*") if path.stem != ".gitkeep"}
-SOURCES = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src" / "orderfsm").rglob("*.py")}
+SOURCES = {
+    path.relative_to(ROOT / "src").as_posix()
+    for pattern in ("**/*.py", "http/**/*.yaml")
+    for path in (ROOT / "src" / "orderfsm").glob(pattern)
+}
 
 
 @pytest.fixture(scope="module")
