@@ -83,7 +83,7 @@ def test_the_sentence_says_what_to_give(name: str, odd: object, said: str) -> No
     assert str(told.value) == said
 
 
-@pytest.mark.parametrize("odd", [odd for odd in ODD if odd != "text"], ids=repr)
+@pytest.mark.parametrize("odd", [odd for odd in ODD if odd != "text"], ids=lambda odd: type(odd).__name__)
 def test_charts_configurations_events_and_codes_are_told_as_well(odd: Any) -> None:
     for call, name in (
         (lambda: orderfsm.step(odd, "new", "hold"), "chart"),

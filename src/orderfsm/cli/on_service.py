@@ -32,20 +32,18 @@ def serve(
     host: Annotated[str, typer.Option("--host", help="The address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="The port; 0 takes a free one.")] = 8000,
     demo: Annotated[bool, typer.Option("--demo", help="Add orders to look at, and tokens of demo-… people.")] = False,
-    telemetry: Annotated[
-        bool, typer.Option("--telemetry", help="Spans and metrics, to wherever OpenTelemetry's settings say.")
-    ] = False,
 ) -> None:
     """Serve the vocabularies' APIs, the generic API and the pages.
 
     Nothing is read or written without a token; `token add` makes one. Each request is one JSON line on the error
-    output. SIGTERM and SIGINT let requests end that are under way.
+    output, and under `opentelemetry-instrument` a span as well. After SIGTERM or SIGINT, requests that are under way
+    come to their end.
     """
 
     def answer() -> Answer:
         from .serving import Serving, serve
 
-        return serve(Serving(database, tokens, tuple(chart or ()), host, port, demo=demo, telemetry=telemetry))
+        return serve(Serving(database, tokens, tuple(chart or ()), host, port, demo=demo))
 
     give(answer, as_json=False)
 

@@ -42,7 +42,6 @@ class Serving:
     host: str
     port: int
     demo: bool
-    telemetry: bool
 
 
 def serve(asked: Serving) -> Answer:
@@ -79,25 +78,11 @@ def _app(asked: Serving) -> Any:
         create(database)
         if asked.demo:
             _show(database, tokens)
-    made = app(
-        url.render_as_string(hide_password=False),
-        tokens=tokens,
-        charts=[str(path) for path in asked.charts],
-        told=_heard() if asked.telemetry else None,
-    )
-    if asked.telemetry:
-        from orderfsm.http.telemetry import Traced
-
-        made.add_middleware(Traced)
+    charts = [str(path) for path in asked.charts]
+    made = app(url.render_as_string(hide_password=False), tokens=tokens, charts=charts)
     if not tokens.grants():
         sys.stderr.write("orderfsm: nobody has a token yet; make one with `orderfsm token add`\n")
     return made
-
-
-def _heard() -> Any:
-    from orderfsm.http.telemetry import duration
-
-    return duration()
 
 
 def _show(database: Engine, tokens: Tokens) -> None:

@@ -25,7 +25,7 @@ from orderfsm.sqlmodel import engine
 
 from . import adobe, cablelabs, dream_junction, generic, record_stack_overflow, served, stat
 from .failure import Failure, Rejected, failure_of
-from .observe import Observed, Told
+from .observe import Observed
 from .principal import Authenticate, Principal
 from .route import problem
 from .shelf import Shelf
@@ -74,12 +74,11 @@ def app(
     tokens: Tokens | str = "orderfsm.tokens",
     charts: Sequence[str] = (),
     clock: Callable[[], datetime] = now,
-    told: Told | None = None,
 ) -> FastAPI:
     """The service over a database, whose tables are created where they are missing.
 
     Nothing is read or written without a token of the file `tokens`. Beside the charts of the catalogue, those of the
-    files `charts` are served under /charts/NAME. `told` hears of each request. Raises ChartError for a chart that
+    files `charts` are served under /charts/NAME.  Raises ChartError for a chart that
     cannot be served, UnsafeSettings for a database that would lose what it acknowledges.
     """
     database, known = engine(database_url), tokens if isinstance(tokens, Tokens) else Tokens(tokens)
@@ -99,7 +98,7 @@ def app(
         _include_generic(made, chart, sessions, known, clock)
     _include_health(made, sessions)
     _tell_failures(made)
-    made.add_middleware(Observed, told=told)
+    made.add_middleware(Observed)
     return made
 
 

@@ -7,17 +7,13 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["JsonLines", "Observed", "Told", "request_id", "template"]
-
-Told = Callable[[str, str, int, float], None]
-"""Hears of a request: its method, its route, the status of the answer, and how many seconds it took."""
+__all__ = ["JsonLines", "Observed", "request_id", "template"]
 
 request_id: ContextVar[str] = ContextVar("orderfsm_request_id", default="")
 """The id of the request that is being answered."""
@@ -31,11 +27,10 @@ log = logging.getLogger("orderfsm.http")
 
 
 class Observed:
-    """An app whose requests are named, timed and logged; `told` hears of each."""
+    """An app whose requests are named, timed and logged."""
 
-    def __init__(self, app: ASGIApp, told: Told | None = None) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._told = told
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -71,8 +66,6 @@ class Observed:
             status,
             extra={"request_id": name, "method": scope["method"], "route": route, "status": status, "seconds": seconds},
         )
-        if self._told is not None:
-            self._told(scope["method"], route, status, seconds)
 
 
 def template(scope: Scope) -> str:
