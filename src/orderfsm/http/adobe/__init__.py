@@ -20,7 +20,7 @@ from .fulfilment import happen
 from .models import New
 from .once import KEPT, forget
 from .orders import router
-from .placing import place, returned
+from .placing import place, preview
 from .tables import (
     AdobeAnswer,
     AdobeCustomer,
@@ -49,6 +49,8 @@ __all__ = [
     "forget",
     "happen",
     "lives",
+    "place",
+    "preview",
     "refusal",
     "router",
     "shelf",
@@ -77,12 +79,11 @@ def demo(sessions: Sessions, clock: Callable[[], datetime] = now) -> None:
         )
         session.add(customer)
         for event in ("", "fulfil", "fail_reseller_inactive", "fulfil"):
-            order, _ = place(session, both, customer, new, partner, at)
+            order, _ = place(session, both, customer, new, actor=partner, at=at)
             if event:
                 happen(session, both, order, event, actor=adobe)
         back = new.model_copy(update={"orderType": "RETURN", "referenceOrderId": order.order_id})
-        returned(session, both, customer, back, partner)
-        returning, _ = place(session, both, customer, back, partner, at)
+        returning, _ = place(session, both, customer, back, actor=partner, at=at)
         happen(session, both, returning, "fulfil", actor=adobe)
 
     transact(sessions, work)

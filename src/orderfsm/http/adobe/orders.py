@@ -24,7 +24,7 @@ from .fulfilment import EVENTS, happen
 from .models import Event, History, New, OrderShown, read, shown
 from .once import Once
 from .openapi import QUERY, answers, described
-from .placing import Review, lines_of, nothing, ordered, place, previewed, returned, verify, verify_subscriptions
+from .placing import Review, lines_of, nothing, ordered, place, preview
 from .search import page
 from .search import read as searched
 from .tables import AdobeCustomer, AdobeOrder, lives, now
@@ -119,16 +119,10 @@ class Desk:
         ).response()
 
     def _created(self, session: Session, customer: AdobeCustomer, new: New, actor: Actor) -> Answer:
-        verify(new)
-        if "RENEWAL" in new.orderType:
-            verify_subscriptions(session, customer, new)
-        self._review(session, customer, new)
-        at = self._clock()
+        at, review = self._clock(), self._review
         if new.orderType.startswith("PREVIEW"):
-            return Answer.of(200, shown(*previewed(session, customer, new, at)))
-        if new.orderType == "RETURN":
-            returned(session, self._both, customer, new, actor)
-        return Answer.of(201, shown(*place(session, self._both, customer, new, actor, at)))
+            return Answer.of(200, shown(*preview(session, customer, new, at=at, review=review)))
+        return Answer.of(201, shown(*place(session, self._both, customer, new, actor=actor, at=at, review=review)))
 
 
 def customer_of(path: Mapping[str, str], asked: Asked | None) -> Callable[[Session], AdobeCustomer]:

@@ -18,7 +18,7 @@ from .errors import refusal
 from .models import New
 from .tables import AdobeCustomer, AdobeLine, AdobeOrder, Lives, free_id
 
-__all__ = ["Review", "nothing", "ordered", "place", "previewed", "returned", "verify"]
+__all__ = ["Review", "lines_of", "nothing", "ordered", "place", "preview"]
 
 Review = Callable[[Session, AdobeCustomer, New], None]
 """What the host has to say to an order or a preview: raises `refusal(code, …)`, e.g. 2129 for an offer."""
@@ -33,10 +33,13 @@ def nothing(_: Session, __: AdobeCustomer, ___: New) -> None:
     """Every order is fine."""
 
 
-def verify(new: New) -> None:
-    """Raise the first error that an order has by itself."""
+def _verify(session: Session, customer: AdobeCustomer, new: New, review: Review) -> None:
+    """Raise the first error that an order has: by itself, by its customer's subscriptions, by the host."""
     for flaw in _flaws(new):
         raise flaw
+    if "RENEWAL" in new.orderType:
+        _verify_subscriptions(session, customer, new)
+    review(session, customer, new)
 
 
 def _flaws(new: New) -> Iterator[Rejected]:
@@ -69,11 +72,11 @@ def _flaws_of_lines(new: New) -> Iterator[Rejected]:
         yield refusal("2122", *_places(new, lambda at: not lines[at].offerId.isalnum(), "offerId"))
     if new.orderType in ("RENEWAL", "PREVIEW_RENEWAL") and not all(line.subscriptionId for line in lines):
         yield refusal("1122", *_places(new, lambda at: not lines[at].subscriptionId, "subscriptionId"))
-    if len(currencies(new)) > 1:
+    if len(_currencies(new)) > 1:
         yield refusal("2137", "currencyCode")
 
 
-def currencies(new: New) -> set[str]:
+def _currencies(new: New) -> set[str]:
     """The currencies that an order and its lines name."""
     return {code for code in (new.currencyCode, *(line.currencyCode for line in new.lineItems)) if code}
 
@@ -87,9 +90,9 @@ def _places(new: New, wrong: Callable[[int], bool], name: str) -> Iterator[str]:
 # --- placing
 
 
-def draft(customer: AdobeCustomer, new: New, at: datetime, order_id: str) -> tuple[AdobeOrder, list[AdobeLine]]:
+def _draft(customer: AdobeCustomer, new: New, at: datetime, order_id: str) -> tuple[AdobeOrder, list[AdobeLine]]:
     """The rows of an order, before it is placed."""
-    currency = next(iter(currencies(new)), customer.currency_code)
+    currency = next(iter(_currencies(new)), customer.currency_code)
     order = AdobeOrder(
         order_id=order_id,
         customer_id=customer.customer_id,
@@ -119,13 +122,24 @@ def draft(customer: AdobeCustomer, new: New, at: datetime, order_id: str) -> tup
 
 
 def place(
-    session: Session, both: Lives, customer: AdobeCustomer, new: New, actor: Actor, at: datetime
+    session: Session,
+    both: Lives,
+    customer: AdobeCustomer,
+    new: New,
+    *,
+    actor: Actor,
+    at: datetime,
+    review: Review = nothing,
 ) -> tuple[AdobeOrder, list[AdobeLine]]:
-    """Place an order of any type: it is 1002, and so are its lines. A RETURN is to be allowed first (`returned`).
+    """Place an order, which is no preview: it is 1002, and so are its lines; the caller commits.
 
-    The order is opened after its lines, so that it looks at them once.
+    A RETURN asks the original first. Raises what Adobe says to an order that does not fit (`refusal`). The order is
+    opened after its lines, so that it looks at them once.
     """
-    order, lines = draft(customer, new, at, free_id(session))
+    _verify(session, customer, new, review)
+    if new.orderType == "RETURN":
+        _verify_return(session, both, customer, new, actor)
+    order, lines = _draft(customer, new, at, free_id(session))
     session.add(order)
     session.flush()
     session.add_all(lines)
@@ -135,9 +149,12 @@ def place(
     return order, lines
 
 
-def previewed(session: Session, customer: AdobeCustomer, new: New, at: datetime) -> tuple[AdobeOrder, list[AdobeLine]]:
+def preview(
+    session: Session, customer: AdobeCustomer, new: New, *, at: datetime, review: Review = nothing
+) -> tuple[AdobeOrder, list[AdobeLine]]:
     """The rows of an order as it would be; nothing is stored. A renewal without lines has those of the customer."""
-    order, lines = draft(customer, new, at, "")
+    _verify(session, customer, new, review)
+    order, lines = _draft(customer, new, at, "")
     if new.orderType == "PREVIEW_RENEWAL" and not lines:
         lines = list(_renewable(session, customer))
     return order, lines
@@ -165,7 +182,7 @@ def _subscribed(customer: AdobeCustomer) -> Select[AdobeLine]:
     return select(AdobeLine).join(AdobeOrder, col(AdobeOrder.order_id) == col(AdobeLine.order_id)).where(*complete)
 
 
-def verify_subscriptions(session: Session, customer: AdobeCustomer, new: New) -> None:
+def _verify_subscriptions(session: Session, customer: AdobeCustomer, new: New) -> None:
     """Raise error 3115 when a renewal names a subscription that the customer does not have."""
     named = {line.subscriptionId.strip() for line in new.lineItems}
     asked = _subscribed(customer).where(col(AdobeLine.subscription_id).in_(named))
@@ -176,7 +193,7 @@ def verify_subscriptions(session: Session, customer: AdobeCustomer, new: New) ->
 # --- returning
 
 
-def returned(session: Session, both: Lives, customer: AdobeCustomer, new: New, actor: Actor) -> None:
+def _verify_return(session: Session, both: Lives, customer: AdobeCustomer, new: New, actor: Actor) -> None:
     """Ask the original order whether these lines may be returned; raises what Adobe says when they may not.
 
     Whoever returns lines of the same order at the same time waits here.
