@@ -673,6 +673,20 @@ def test_an_answer_waits_until_the_buyer_is_back_and_then_tells_the_order_as_it_
         ]
 
 
+def test_one_host_with_one_database_may_be_both_sides(database: Engine) -> None:
+    example(database)
+    inquired(database, None, at=lambda: datetime.now(UTC))
+    endpoints: dict[str, Endpoint] = {}
+    at = {"clock": lambda: datetime.now(UTC)}
+    with client(kept.app(database, endpoints=endpoints.get, senders=SENDERS.get, **at)) as host:
+        endpoints["Verizon"] = Endpoint(str(host.base_url) + "/orders/status-response", (OTHER, SECRET))
+        assert host.post("/orders/status-request", json=QUESTION, headers=auth("buyer")).status_code == 201
+        deliver = Answers(partial(Session, database), endpoints.get, allow=["loopback"])
+        assert relay(database, cablelabs.lives().requests, deliver).delivered == 1
+        assert relay(database, cablelabs.lives().requests, deliver).deliveries == ()
+    assert [(row[0], row[2]) for row in known(database)] == [("answered", "IN_PROGRESS")]
+
+
 def test_an_answer_that_is_delivered_twice_is_taken_once(sides: Sides) -> None:
     example(sides.sellers)
     sides.buyer.up()
