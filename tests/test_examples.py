@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -33,3 +35,27 @@ def test_the_page_about_many_orders_shows_what_the_importer_prints() -> None:
     page = (ROOT / "docs" / "how-to" / "bulk.md").read_text(encoding="utf-8")
     ran = subprocess.run([sys.executable, "examples/importer.py"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert f"```text\n{ran.stdout}```" in page
+
+
+def test_the_page_about_http_shows_the_service_as_it_is() -> None:
+    page = (ROOT / "docs" / "how-to" / "http.md").read_text(encoding="utf-8")
+    _, _, code = (ROOT / "examples" / "service.py").read_text(encoding="utf-8").partition('"""\n\n')
+    assert f"```python\n{code}```" in page
+
+
+def test_the_service_serves(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "uvicorn", "service:app", "--app-dir", str(ROOT / "examples"), "--port", "0"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stderr is not None
+            url = next(found[1] for line in server.stderr if (found := re.search(r"running on (http://\S+)", line)))
+            customer, provider = ({"Authorization": f"Bearer {who}-token"} for who in ("forest", "sat"))
+            with httpx.Client(base_url=url) as client:
+                opened = client.post("/api/surveys", json={"payload": {"area": "Harz"}}, headers=customer)
+                survey = opened.headers["location"]
+                sent = client.post(f"{survey}/events", json={"event": "accept"}, headers=provider)
+                assert (opened.status_code, sent.status_code) == (201, 201)
+                assert client.get(survey, headers=customer).json()["code"] == "accepted"
+                assert client.get(survey).status_code == 401
+        finally:
+            server.terminate()
