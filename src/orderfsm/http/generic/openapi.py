@@ -33,6 +33,7 @@ SCHEMA: dict[str, Any] = {
     },
 }
 READING = {
+    400: "A URL that cannot be read.",
     401: "Nobody has said who asks.",
     403: "Not in this role.",
     404: "There is no such order, or not for you.",
