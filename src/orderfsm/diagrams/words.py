@@ -1,0 +1,42 @@
+"""Words in a drawing: how wide they are, about, and where their lines break."""
+
+from __future__ import annotations
+
+from unicodedata import east_asian_width
+
+from orderfsm.printable import printable
+
+__all__ = ["LINE", "measured", "wrapped"]
+
+LINE = 13.5
+"""From one line of small letters to the next."""
+
+NARROW, WIDE = frozenset("iIjlt.,:;'|!()[]/\\f "), frozenset("mwMW@%&")
+
+
+def measured(text: str, size: float) -> float:
+    """About how wide a text is in the usual sans-serif fonts, rather too much than too little."""
+    return size * sum(_width(character) for character in text)
+
+
+def _width(character: str) -> float:
+    if character in NARROW:
+        return 0.36
+    if character in WIDE:
+        return 0.95
+    if east_asian_width(character) in "WF":
+        return 1.05
+    return 0.72 if character.isupper() else 0.6
+
+
+def wrapped(text: str, most: int) -> tuple[str, ...]:
+    """The text in lines of about so many characters; words that are longer are cut. () for an empty text."""
+    lines: list[str] = []
+    for word in printable(" ".join(text.split())).split(" ") if text.strip() else ():
+        pieces = [word[start : start + most] for start in range(0, len(word), most)] or [""]
+        for piece in pieces:
+            if lines and len(lines[-1]) + 1 + len(piece) <= most:
+                lines[-1] += f" {piece}"
+            else:
+                lines.append(piece)
+    return tuple(lines)
