@@ -62,7 +62,11 @@ class Tokens:
 
     def grant(self, secret: str) -> Grant | None:
         """The grant of a secret; None when there is none."""
-        return self._current().get(digest_of(secret))
+        return self.granted(digest_of(secret))
+
+    def granted(self, digest: str) -> Grant | None:
+        """The grant of a secret that is known by its digest alone; None when there is none any more."""
+        return self._current().get(digest)
 
     def grants(self) -> list[Grant]:
         """All of them, in the order of the file."""
