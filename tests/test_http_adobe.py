@@ -529,10 +529,11 @@ def test_the_demo_has_an_order_of_each_kind(lone: Api) -> None:
         session.delete(session.get_one(adobe.AdobeCustomer, CUSTOMER))
         session.commit()
     adobe.demo(lone.sessions)
+    adobe.demo(lone.sessions)  # adds to what is there
     with lone.sessions() as session:
         orders = session.scalars(select(adobe.AdobeOrder)).all()
         assert {order.partner_id for order in orders} == {"demo-partner"}
-        assert sorted((order.order_type, order.code or "") for order in orders) == [
+        assert sorted((order.order_type, order.code or "") for order in orders)[::2] == [
             ("NEW", "1000"),
             ("NEW", "1002"),
             ("NEW", "1008"),

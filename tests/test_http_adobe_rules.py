@@ -69,102 +69,102 @@ def shelf(api: Api) -> Api:
     return api
 
 
-@pytest.mark.parametrize(
-    ("query", "wanted"),
-    [
-        ("", "fedcba"),
-        ("?order-type=NEW", "fdba"),
-        ("?order-type=RENEWAL", "c"),
-        ("?order-type=TRANSFER", ""),
-        ("?order-type=RETURN", "e"),
-        ("?order-type=NEW&order-type=RENEWAL", "fdcba"),
-        ("?status=1000", "a"),
-        ("?status=1000&status=1002", "eba"),
-        ("?status=1004", "c"),
-        ("?status=1026", "d"),
-        ("?status=1022", "f"),
-        ("?status=1000&status=1002&order-type=NEW", "ba"),
-        (f"?offer-id={OFFER}", "edcba"),
-        ("?offer-id=OTHER1", "fd"),
-        (f"?offer-id=OTHER1&offer-id={OFFER}", "fedcba"),
-        ("?offer-id=NOBODYS", ""),
-        ("?offer-id=OTHER1&status=1026", "d"),
-        ("?reseller-id=second", "f"),
-        ("?reseller-id=reseller&status=1002", "eb"),
-        ("?reseller-id=nobody", ""),
-        ("?reference-order-id=a", "e"),
-        ("?reference-order-id=a&order-type=NEW", ""),
-        ("?start-date=2019-05-04T22:49:54Z", "fedc"),
-        ("?start-date=2019-05-04T22:49:55Z", "fed"),
-        ("?start-date=2019-05-05", "fed"),
-        ("?end-date=2019-05-02", ""),  # midnight: the rest of the day is left out
-        ("?end-date=2019-05-03", "a"),
-        ("?end-date=2019-05-03T22:49:54Z", "ba"),
-        ("?end-date=2019-05-03T22:49:53Z", "a"),
-        ("?start-date=2019-05-04&end-date=2019-05-05", "c"),
-        ("?start-date=2019-05-05&end-date=2019-05-04", ""),
-        ("?start-date=0001-01-01&end-date=9999-12-31T23:59:59Z", "fedcba"),
-        ("?limit=2", "fe"),
-        ("?limit=2&offset=1", "ed"),
-        ("?limit=2&offset=5", "a"),
-        ("?limit=2&offset=6", ""),
-        ("?limit=1&offset=1&status=1002", "b"),
-        ("?fetch-price=true", "fedcba"),
-    ],
-)
-def test_filters_are_and_values_are_or(shelf: Api, query: str, wanted: str) -> None:
-    page = shelf.get(query).json()
-    assert "".join(order["orderId"] for order in page["items"]) == wanted
-    assert page["count"] == len(wanted)
+SEARCHES = [
+    ("", "fedcba"),
+    ("?order-type=NEW", "fdba"),
+    ("?order-type=RENEWAL", "c"),
+    ("?order-type=TRANSFER", ""),
+    ("?order-type=RETURN", "e"),
+    ("?order-type=NEW&order-type=RENEWAL", "fdcba"),
+    ("?status=1000", "a"),
+    ("?status=1000&status=1002", "eba"),
+    ("?status=1004", "c"),
+    ("?status=1026", "d"),
+    ("?status=1022", "f"),
+    ("?status=1000&status=1002&order-type=NEW", "ba"),
+    (f"?offer-id={OFFER}", "edcba"),
+    ("?offer-id=OTHER1", "fd"),
+    (f"?offer-id=OTHER1&offer-id={OFFER}", "fedcba"),
+    ("?offer-id=NOBODYS", ""),
+    ("?offer-id=OTHER1&status=1026", "d"),
+    ("?reseller-id=second", "f"),
+    ("?reseller-id=reseller&status=1002", "eb"),
+    ("?reseller-id=nobody", ""),
+    ("?reference-order-id=a", "e"),
+    ("?reference-order-id=a&order-type=NEW", ""),
+    ("?start-date=2019-05-04T22:49:54Z", "fedc"),
+    ("?start-date=2019-05-04T22:49:55Z", "fed"),
+    ("?start-date=2019-05-05", "fed"),
+    ("?end-date=2019-05-02", ""),  # midnight: the rest of the day is left out
+    ("?end-date=2019-05-03", "a"),
+    ("?end-date=2019-05-03T22:49:54Z", "ba"),
+    ("?end-date=2019-05-03T22:49:53Z", "a"),
+    ("?start-date=2019-05-04&end-date=2019-05-05", "c"),
+    ("?start-date=2019-05-05&end-date=2019-05-04", ""),
+    ("?start-date=0001-01-01&end-date=9999-12-31T23:59:59Z", "fedcba"),
+    ("?limit=2", "fe"),
+    ("?limit=2&offset=1", "ed"),
+    ("?limit=2&offset=5", "a"),
+    ("?limit=2&offset=6", ""),
+    ("?limit=1&offset=1&status=1002", "b"),
+    ("?fetch-price=true", "fedcba"),
+]
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "order-type=new",
-        "order-type=PREVIEW",
-        "order-type=NEW,RENEWAL",
-        "order-type=",
-        "order-type=NEW&order-type=OLD",
-        "status=10002",
-        "status=1009",
-        "status=",
-        "status=1000,1002",
-        "status=complete",
-        "offer-id=",
-        "offer-id=%27%20OR%201%3D1",
-        "offer-id=" + "x" * 65,
-        "reseller-id=a&reseller-id=b",
-        "reference-order-id=a&reference-order-id=b",
-        "start-date=2019-05-02&start-date=2019-05-03",
-        "start-date=2019-05-02T22:49:54%2B01:00",
-        "start-date=2019-05-02T22:49:54+01:00",
-        "start-date=2019-05-02T22:49:54",
-        "start-date=2019-05-02T22:49Z",
-        "start-date=2019-05-02t22:49:54z",
-        "start-date=2019-02-29",
-        "start-date=2019-05-02T24:00:00Z",
-        "start-date=20190502",
-        "start-date=2019-W18-4",
-        "end-date=yesterday",
-        "end-date=%D9%A2%D9%A0%D9%A1%D9%A9-05-02",
-        "limit=0",
-        "limit=-1",
-        "limit=1.5",
-        "limit=ten",
-        "limit=",
-        "limit=%2B5",
-        "limit=5&limit=6",
-        "limit=%D9%A5",
-        "offset=-1",
-        "offset=x",
-        "offset=" + "9" * 5_000,
-    ],
-)
-def test_a_value_that_does_not_fit_is_error_1132(lone: Api, query: str) -> None:
-    answer = lone.get(f"?{query}")
-    assert told(answer) == (400, "1132")
-    assert answer.json()["additionalDetails"] == [query.partition("=")[0]]
+def test_filters_are_and_values_are_or(shelf: Api) -> None:
+    for query, wanted in SEARCHES:
+        page = shelf.get(query).json()
+        assert "".join(order["orderId"] for order in page["items"]) == wanted, query
+        assert page["count"] == len(wanted)
+
+
+UNFIT = [
+    "order-type=new",
+    "order-type=PREVIEW",
+    "order-type=NEW,RENEWAL",
+    "order-type=",
+    "order-type=NEW&order-type=OLD",
+    "status=10002",
+    "status=1009",
+    "status=",
+    "status=1000,1002",
+    "status=complete",
+    "offer-id=",
+    "offer-id=%27%20OR%201%3D1",
+    "offer-id=" + "x" * 65,
+    "reseller-id=a&reseller-id=b",
+    "reference-order-id=a&reference-order-id=b",
+    "start-date=2019-05-02&start-date=2019-05-03",
+    "start-date=2019-05-02T22:49:54%2B01:00",
+    "start-date=2019-05-02T22:49:54+01:00",
+    "start-date=2019-05-02T22:49:54",
+    "start-date=2019-05-02T22:49Z",
+    "start-date=2019-05-02t22:49:54z",
+    "start-date=2019-02-29",
+    "start-date=2019-05-02T24:00:00Z",
+    "start-date=20190502",
+    "start-date=2019-W18-4",
+    "end-date=yesterday",
+    "end-date=%D9%A2%D9%A0%D9%A1%D9%A9-05-02",
+    "limit=0",
+    "limit=-1",
+    "limit=1.5",
+    "limit=ten",
+    "limit=",
+    "limit=%2B5",
+    "limit=5&limit=6",
+    "limit=%D9%A5",
+    "offset=-1",
+    "offset=x",
+    "offset=" + "9" * 5_000,
+]
+
+
+def test_a_value_that_does_not_fit_is_error_1132(lone: Api) -> None:
+    for query in UNFIT:
+        answer = lone.get(f"?{query}")
+        assert told(answer) == (400, "1132"), query
+        assert answer.json()["additionalDetails"] == [query.partition("=")[0]]
 
 
 def test_a_larger_limit_is_the_largest(lone: Api) -> None:
@@ -462,23 +462,23 @@ ABSENT = {
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("who", [*WHO, "unknown"])
-@pytest.mark.parametrize("customer", [CUSTOMER, OTHER, FOREIGN, "0000000000"])
-def test_everybody_gets_what_is_his(lone: Api, operation: str, who: str, customer: str) -> None:
+def test_everybody_gets_what_is_his(lone: Api, operation: str, who: str) -> None:
     order = {CUSTOMER: "1", OTHER: "2", FOREIGN: "3"}
     for owner, number in order.items():
         partner = "rival" if owner == FOREIGN else "distributor"
         lone.stored(number, customer=owner, partner=partner, event="" if operation == "event" else "fulfil")
-    answer = OPERATIONS[operation](lone, who, customer, order.get(customer, "4"))
     owners = {"partner": (CUSTOMER, OTHER), "rival": (FOREIGN,)}
-    if who == "unknown":
-        assert told(answer) == (401, "4116")
-    elif who == "nobody" or (who == "adobe") != (operation == "event"):
-        assert told(answer) == (403, "4121")
-    elif customer in owners.get(who, tuple(order)):
-        assert answer.status_code == GOOD[operation], answer.text
-        assert f"/v3/customers/{customer}/" in answer.text or operation == "preview"
-    else:
-        assert told(answer) == (404, ABSENT[operation])
+    for customer in (CUSTOMER, OTHER, FOREIGN, "0000000000"):
+        answer = OPERATIONS[operation](lone, who, customer, order.get(customer, "4"))
+        if who == "unknown":
+            assert told(answer) == (401, "4116")
+        elif who == "nobody" or (who == "adobe") != (operation == "event"):
+            assert told(answer) == (403, "4121")
+        elif customer in owners.get(who, tuple(order)):
+            assert answer.status_code == GOOD[operation], answer.text
+            assert f"/v3/customers/{customer}/" in answer.text or operation == "preview"
+        else:
+            assert told(answer) == (404, ABSENT[operation])
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -567,9 +567,13 @@ def test_a_large_body_is_refused_before_it_is_read(lone: Api) -> None:
 ODD = ["%00", "%ff", "%ed%a0%80", "'%20OR%20'1'='1", "x" * 5_000, "%E2%80%AE", "*", "%25", "-1", str(2**63)]
 
 
-@pytest.mark.parametrize("odd", ODD)
-def test_odd_ids_are_absent(api: Api, odd: str) -> None:
+def test_odd_ids_are_absent(api: Api) -> None:
     api.stored()
+    for odd in ODD:
+        refused(api, odd)
+
+
+def refused(api: Api, odd: str) -> None:
     for path, customer in ((f"/{odd}", CUSTOMER), (f"/{ORDER}", odd), ("", odd)):
         answer = api.get(path, customer=customer)
         assert answer.status_code in (400, 404), answer.text

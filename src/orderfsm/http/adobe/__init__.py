@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import true
+from sqlalchemy import select, true
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -73,10 +73,10 @@ def demo(sessions: Sessions, clock: Callable[[], datetime] = now) -> None:
     new = New.model_validate(NEW["a new order"]["value"])
 
     def work(session: Session) -> None:
-        at = clock()
-        customer = AdobeCustomer(
-            customer_id="9876543210", partner_id="demo-partner", current_term_start=at - timedelta(days=30)
-        )
+        at, known = clock(), select(AdobeCustomer).where(col(AdobeCustomer.partner_id) == "demo-partner")
+        began = at - timedelta(days=30)
+        mine = AdobeCustomer(customer_id="9876543210", partner_id="demo-partner", current_term_start=began)
+        customer = session.scalars(known).first() or mine
         session.add(customer)
         for event in ("", "fulfil", "fail_reseller_inactive", "fulfil"):
             order, _ = place(session, both, customer, new, actor=partner, at=at)
