@@ -286,6 +286,30 @@ def test_what_the_service_hides_of_an_entry_is_hidden_everywhere(sqlite: Engine)
 # --- sent again
 
 
+RICH = {
+    "payload": {"ü": [1e100, -0.0, 0.1, 1e2, 2**63 - 1, None, True, {"b": 1, "a": ""}], "<b>": "\U0001f600\u2028"},
+    "links": [
+        {"rel": "x", "href": "/x"},
+        {"rel": "y", "href": "https://example.com/?a=b#c", "type": "a/b", "title": "é"},
+    ],
+    "reason": {"code": "r", "text": "=1\r\n\u202e"},
+    "occurred_at": "2025-12-31T23:59:59.123456789+05:30",
+}
+
+
+def test_an_answer_is_the_same_to_the_byte_when_it_comes_from_the_tables(engine: Engine) -> None:
+    with served(engine) as api:
+        for target in ("/api/orders", ""):
+            key = {"Idempotency-Key": "k"}
+            path = target or f"{opened(api)}/events"
+            body = RICH if target else {"event": "withdraw", **RICH}
+            first, again = (api.post(path, json=body, headers=as_("ann") | key) for _ in range(2))
+            assert (first.status_code, "Idempotent-Replayed" in again.headers) == (201, True), first.text
+            assert first.content == again.content
+            assert first.json()["entry"]["occurred_at"] == "2025-12-31T18:29:59.123456Z"
+            assert api.get(f"{first.headers['location']}", headers=as_("ann")).status_code == 200
+
+
 def test_a_key_belongs_to_one_principal_one_order_and_one_operation(api: httpx.Client) -> None:
     key = {"Idempotency-Key": "k"}
     first, second = opened(api), opened(api)
@@ -395,13 +419,13 @@ def test_of_many_who_send_the_same_at_once_one_writes(engine: Engine, asynchrono
     with (
         served(engine, asynchronous=asynchronous) as one,
         served(engine, asynchronous=asynchronous) as other,
-        ThreadPoolExecutor(8) as pool,
+        ThreadPoolExecutor(50) as pool,
     ):
         path, key = opened(one), {"Idempotency-Key": "k"}
         for target, body in ((f"{path}/events", {"event": "withdraw"}), ("/api/orders", {})):
             asked = [
                 pool.submit(api.post, target, json=body, headers=as_("ann") | key, timeout=30)
-                for api in (one, other) * 4
+                for api in (one, other) * 25
             ]
             answers = [each.result() for each in asked]
             assert {answer.status_code for answer in answers} <= {201, 409}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, literal_column, select
 from sqlalchemy.orm import Session
 
 from orderfsm.history import Actor
@@ -37,7 +37,8 @@ class Subject:
 
     def verify(self, session: Session, who: Principal, key: OrderKey) -> None:
         """Raise Rejected when there is no such order for this principal."""
-        self._one(session.execute(select(1).where(*self._conditions(who, key))).scalar())
+        connection = session.connection(dict(self.lifecycle.store.bind))
+        self._one(connection.execute(select(literal_column("1")).where(*self._conditions(who, key))).scalar())
 
     def order(self, session: Session, who: Principal, key: OrderKey) -> Any:
         """The order; raises Rejected."""
