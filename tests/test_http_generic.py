@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Annotated, Any
+from xml.etree import ElementTree
 
 import httpx
 import pytest
@@ -22,6 +23,7 @@ from kept import KINDS, PRESS, READY_MADE, UUIDS, Kept, database, lifecycle
 from kept_http import client
 from orderfsm import Chart
 from orderfsm.chart import Guard, Kind, State, Transition
+from orderfsm.diagrams import Overlay, render
 from orderfsm.expression import parse
 from orderfsm.http import Principal, generic
 from orderfsm.lifecycle import Lifecycle
@@ -216,6 +218,7 @@ PLACES = (
     ("GET", "/events"),
     ("GET", "/events/accept"),
     ("GET", "/events/nonsense"),
+    ("GET", "/diagram"),
     ("POST", "/events"),
 )
 
@@ -646,6 +649,26 @@ def test_an_event_is_explained_as_it_is_in_the_list(api: httpx.Client) -> None:
         assert explained["way"] == [each["event"]]
 
 
+def test_a_diagram_shows_where_the_order_is_and_runs_nothing(api: httpx.Client) -> None:
+    path = opened(api)
+    before = api.get(f"{path}/diagram", headers=as_("ann"))
+    sent = send(api, path, "press", "accept", reason={"text": "<script>alert(1)</script>"}, payload={"a": "<b>"})
+    after = api.get(f"{path}/diagram", headers=as_("ann"))
+    assert sent.status_code == 201
+    assert (before.headers["etag"], after.headers["etag"]) == ('"1"', '"2"')
+    for answer in (before, after):
+        assert answer.headers["content-type"] == "image/svg+xml"
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert ElementTree.fromstring(answer.text).tag == "{http://www.w3.org/2000/svg}svg"
+        assert "script" not in answer.text
+    overlays = [
+        Overlay("received", (("[*]", "received"),)),
+        Overlay("accepted", (("[*]", "received"), ("received", "accepted"))),
+    ]
+    assert [before.text, after.text] == [render(PRESS, "svg", overlay=overlay) for overlay in overlays]
+
+
 def test_an_order_that_was_not_opened_tells_how_to(sqlite: Engine) -> None:
     with served(sqlite) as api:
         with Session(sqlite) as session:
@@ -656,6 +679,7 @@ def test_an_order_that_was_not_opened_tells_how_to(sqlite: Engine) -> None:
         assert (status["code"], status["revision"], status["history"]) == (None, 0, [])
         told = api.get(f"{path}/events", headers=as_("ann")).json()
         assert [each["event"] for each in told["allowed"]] == ["open"]
+        assert api.get(f"{path}/diagram", headers=as_("ann")).status_code == 200
         refused = send(api, path, "ann", "withdraw")
         assert (refused.status_code, refused.json()["code"]) == (409, "not-opened")
         assert "Booking" not in refused.text
@@ -666,7 +690,8 @@ def test_a_state_that_the_chart_lacks_is_the_operators(sqlite: Engine) -> None:
         path = opened(api)
         with sqlite.begin() as connection:
             connection.execute(UUIDS.order.__table__.update().values(configuration="elsewhere"))
-        for answer in (send(api, path, "ann", "withdraw"), api.get(f"{path}/events", headers=as_("ann"))):
+        asked = (api.get(f"{path}/{place}", headers=as_("ann")) for place in ("events", "diagram"))
+        for answer in (send(api, path, "ann", "withdraw"), *asked):
             assert (answer.status_code, answer.json()["code"]) == (409, "stored-state-unknown")
             assert "elsewhere" not in answer.text
         assert api.get(path, headers=as_("ann")).json()["configuration"] == "elsewhere"
@@ -808,7 +833,7 @@ def test_other_methods_are_refused_with_all_that_are_allowed(api: httpx.Client, 
 
 def test_head_is_get_without_a_body(api: httpx.Client) -> None:
     path = opened(api)
-    for place in ("", "/history", "/history/1", "/history.csv", "/events", "/events/withdraw"):
+    for place in ("", "/history", "/history/1", "/history.csv", "/events", "/events/withdraw", "/diagram"):
         got, head = (api.request(method, path + place, headers=as_("ann")) for method in ("GET", "HEAD"))
         assert (head.status_code, head.content) == (got.status_code, b"")
         assert head.headers.items() - {("date", head.headers["date"])} <= dict(got.headers).items()

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import Response
 
+from orderfsm.diagrams import Overlay, render
 from orderfsm.http.failure import Rejected
 from orderfsm.http.principal import Principal
 from orderfsm.http.strict import LARGEST
@@ -130,8 +131,6 @@ class Asking:
         """The chart as an SVG, with the state of the order and the way that it has come."""
 
         def work(session: Session) -> Response:
-            from orderfsm.diagrams import Overlay, render
-
             self._subject.verify(session, who, key)
             found = self._status(session, key, TRACED)
             taken = tuple((told["before"], told["after"]) for told in found["history"])

@@ -112,16 +112,16 @@ def _operations(subject: Subject, path: str, making: Making | None) -> dict[str,
     asking, sending = Asking(subject), Sending(subject, making or ready_made)
     name = f"{path.strip('/')}/{subject.lifecycle.chart.name}".replace("/", "_")
     opens = [Operation("POST", f"{name}_open", sending.open, Moved, 201)] if making else []
-    found = {
-        path: opens,
+    found = {  # the busiest first: that is how they are looked through
+        f"{one}/events": [
+            Operation("POST", f"{name}_send", sending.send, Moved, 201),
+            Operation("GET", f"{name}_events", asking.events, EventsShown),
+        ],
         one: [Operation("GET", f"{name}_status", asking.status, StatusShown)],
+        path: opens,
         f"{one}/history": [Operation("GET", f"{name}_history", asking.history, HistoryShown)],
         f"{one}/history/{{sequence}}": [Operation("GET", f"{name}_entry", asking.entry, EntryShown)],
         f"{one}/history.csv": [Operation("GET", f"{name}_export", asking.export, "text/csv")],
-        f"{one}/events": [
-            Operation("GET", f"{name}_events", asking.events, EventsShown),
-            Operation("POST", f"{name}_send", sending.send, Moved, 201),
-        ],
         f"{one}/events/{{event_name}}": [Operation("GET", f"{name}_explain", asking.explanation, ExplanationShown)],
         f"{one}/diagram": [Operation("GET", f"{name}_diagram", asking.diagram, "image/svg+xml")],
     }
