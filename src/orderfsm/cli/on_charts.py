@@ -44,7 +44,7 @@ def draw(
     chart: ChartName,
     *,
     format: Annotated[
-        Drawing, typer.Option("--format", metavar="mermaid|table", help="Mermaid, or tables in Markdown.")
+        Drawing, typer.Option("--format", metavar="mermaid|svg|table", help="Mermaid, SVG, or tables in Markdown.")
     ] = Drawing.MERMAID,
     at: Annotated[str | None, typer.Option("--at", metavar="CONFIGURATION", help="Highlight it.")] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Events only: no guards, timers and basis.")] = False,

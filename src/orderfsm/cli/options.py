@@ -29,6 +29,7 @@ class Drawing(StrEnum):
     """What a chart is drawn as."""
 
     MERMAID = "mermaid"
+    SVG = "svg"
     TABLE = "table"
 
 

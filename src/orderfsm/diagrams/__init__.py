@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import markdown, mermaid, svg
-from .svg import Overlay
+from .overlay import Overlay
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 __all__ = ["DETAILS", "FORMATS", "Overlay", "render"]
 
-FORMATS: dict[str, Callable[[Chart, str | None, str], str]] = {
-    "mermaid": mermaid.render,
+FORMATS: dict[str, Callable[[Chart, Overlay, str, str], str]] = {
+    "mermaid": lambda chart, overlay, detail, _: mermaid.render(chart, overlay.current, detail),
     "svg": svg.render,
-    "table": markdown.render,
+    "table": lambda chart, overlay, detail, _: markdown.render(chart, overlay.current, detail),
 }
-"""Format -> the function that draws it."""
+"""Format -> the function that draws it: chart, overlay, detail, theme."""
 
 DETAILS = ("full", "plain")
 
@@ -31,15 +31,16 @@ def render(
     configuration: str | None = None,
     detail: str = "full",
     overlay: Overlay | None = None,
+    theme: str = "auto",
 ) -> str:
-    """The chart as text in a format: `mermaid` (stateDiagram-v2), `svg` (our own layout) or `table` (Markdown).
+    """The chart as text in a format: `mermaid` (stateDiagram-v2), `svg` (laid out here) or `table` (Markdown).
 
-    `configuration` is highlighted when it is given. `overlay` shows where one order is and which way it came, in SVG.
-    `detail` is `full`, or `plain`: events only, without guards, timers and the basis of the arrows, and an arrow that
-    all children of a state have is drawn once. Names, codes and guards are escaped for the format, whatever they
-    contain.
+    `configuration` is highlighted when it is given; an `overlay` says it too, and the way that an order has taken,
+    which svg alone shows. `detail` is `full`, or `plain`: events only, without guards, timers and the basis of the
+    arrows, and an arrow that all children of a state have is drawn once. `theme` is `auto`, `light` or `dark` and
+    counts for svg. Names, codes and guards are escaped for the format, whatever they contain.
 
-    Raises ValueError for a format or a detail that does not exist and for an overlay that a format cannot show,
+    Raises ValueError for a format, a detail or a theme that does not exist and for two different configurations,
     StoredStateUnknown for a configuration that the chart lacks.
     """
     if format not in FORMATS:
@@ -47,7 +48,9 @@ def render(
     if detail not in DETAILS:
         raise ValueError(f"there is no detail {detail!r}; choose one of {', '.join(DETAILS)}")
     if overlay is None:
-        return FORMATS[format](chart, configuration, detail)
-    if format != "svg":
-        raise ValueError(f"{format} shows no overlay; draw an svg")
-    return svg.render(chart, configuration, detail, overlay)
+        overlay = Overlay(current=configuration)
+    elif configuration not in (None, overlay.current):
+        raise ValueError(
+            f"configuration is {configuration!r}, and the overlay says {overlay.current!r}; give one of them"
+        )
+    return FORMATS[format](chart, overlay, detail, theme)

@@ -40,7 +40,8 @@ class Node:
 class Edge:
     """An arrow from a node (START: from nothing) to one node, or to several in different regions.
 
-    `label` is the event with its timer and guards. `basis` is None where several arrows are drawn as one.
+    `label` is the event with its timer and guards. `basis` is None where several arrows are drawn as one;
+    `transitions` are the arrows that it stands for.
     """
 
     source: str
@@ -48,6 +49,7 @@ class Edge:
     label: str = ""
     basis: Basis | None = None
     happy: bool = False
+    transitions: tuple[Transition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def _folded(text: str) -> str:
 
 def _edge(chart: Chart, transition: Transition, detail: str) -> Edge:
     label = _label(chart, transition, detail)
-    return Edge(transition.source, transition.targets, label, transition.basis, transition.happy)
+    return Edge(transition.source, transition.targets, label, transition.basis, transition.happy, (transition,))
 
 
 def _gathered(nodes: tuple[Node, ...], edges: list[Edge]) -> list[Edge]:
@@ -144,7 +146,9 @@ def _replaced(
     for edge in edges:
         moved = edge.source in inside and (edge.label, edge.targets) in shared
         found = replace(edge, source=source, basis=None) if moved else edge
-        kept.setdefault((found.source, found.label, found.targets), found)
+        key = (found.source, found.label, found.targets)
+        known = kept.get(key)
+        kept[key] = replace(known, transitions=known.transitions + found.transitions) if known else found
     return list(kept.values())
 
 

@@ -1,0 +1,69 @@
+"""What a drawing shows beside the chart: where one order is, and the way that it has taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orderfsm.chart import START
+from orderfsm.graph import steps_from, unknown_configuration
+from orderfsm.table import compile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orderfsm.cell import Step
+    from orderfsm.chart import Chart, Transition
+    from orderfsm.table import Table
+
+__all__ = ["Marks", "Overlay", "marks"]
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """What is known of one order: its configuration, and the configurations before and after each history entry.
+
+    Before a first entry stands START, or nothing. Entries that the chart does not explain (an adoption, a correction,
+    an entry of another version) mark the states that it knows, and no arrow.
+    """
+
+    current: str | None = None
+    taken: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """An overlay in the words of a chart: the active states, those passed, and the transitions taken, by identity."""
+
+    active: frozenset[str] = frozenset()
+    passed: frozenset[str] = frozenset()
+    walked: frozenset[int] = frozenset()
+
+    def walks(self, transitions: tuple[Transition, ...]) -> bool:
+        """Whether one of the transitions was taken."""
+        return any(id(transition) in self.walked for transition in transitions)
+
+
+def marks(chart: Chart, overlay: Overlay) -> Marks:
+    """What an overlay marks. An entry says not by which arrow it went: all that lead from before to after are marked.
+
+    Raises StoredStateUnknown when the chart lacks the current configuration.
+    """
+    if overlay == Overlay():
+        return Marks()
+    table = compile(chart)
+    if overlay.current is not None and overlay.current not in table.configurations:
+        raise unknown_configuration(table, overlay.current)
+    pairs = tuple(dict.fromkeys(overlay.taken))
+    been = [table.configurations[text] for pair in pairs for text in pair if text in table.configurations]
+    return Marks(
+        active=table.configurations[overlay.current].states if overlay.current is not None else frozenset(),
+        passed=frozenset(state for configuration in been for state in configuration.states),
+        walked=frozenset(id(arrow) for pair in pairs for step in _steps(table, *pair) for arrow in step.transitions),
+    )
+
+
+def _steps(table: Table, before: str | None, after: str) -> Iterator[Step]:
+    origin = None if before in (None, "", START) else before
+    if origin is None or origin in table.rows:
+        yield from (step for step in steps_from(table, origin) if step.after == after)

@@ -1,0 +1,88 @@
+"""The colours of a drawing, as a style sheet that reaches nothing but the drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+__all__ = ["style"]
+
+Palette = Mapping[str, tuple[str, ...]]
+"""What is coloured -> its colour, or what it is filled with and its outline."""
+
+SHAPES = {
+    "text": "font-family:system-ui,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;font-size:11px;stroke:none",
+    ".name": "font-size:13px;font-weight:600",
+    ".mid": "text-anchor:middle;font-weight:600",
+    "path": "fill:none;stroke-width:1.3",
+    ".arrow .head": "stroke:none",
+    ".sign *": "fill:none;stroke-width:1.5;stroke-linecap:round;stroke-linejoin:round",
+    ".state rect": "stroke-width:1.3",
+    ".state.history circle": "stroke-width:1.3",
+    ".state.final rect+rect": "fill:none;stroke-width:1",
+    ".state.parallel>rect": "stroke-dasharray:7 3",
+    ".unsure path": "stroke-dasharray:5 3.5",
+    ".happy path": "stroke-width:2.4",
+    ".taken path": "stroke-width:3.2",
+    ".state.active rect": "stroke-width:3.4",
+}
+
+LIGHT: Palette = {
+    "page": ("#ffffff",),
+    "ink": ("#1d2733",),
+    "soft": ("#4b5866",),
+    "line": ("#66727f",),
+    "happy": ("#1d4f80",),
+    "taken": ("#b3470b",),
+    "around": ("#f6f8fa", "#b9c3cd"),
+    "plain": ("#f2f4f7", "#7b8794"),
+    "open": ("#e8f1fb", "#3b6ea5"),
+    "waiting": ("#fdf5d9", "#a8862a"),
+    "suspended": ("#f9e6d2", "#b0702a"),
+    "done": ("#e1f3e2", "#3f8a45"),
+    "failed": ("#fbe3e1", "#b0433a"),
+    "cancelled": ("#ececec", "#6f6f6f"),
+}
+DARK: Palette = {
+    "page": ("#12171d",),
+    "ink": ("#e6ebf0",),
+    "soft": ("#b3bdc8",),
+    "line": ("#8793a0",),
+    "happy": ("#8cc0f5",),
+    "taken": ("#ff9d5c",),
+    "around": ("#1a2129", "#43505d"),
+    "plain": ("#232b34", "#8b97a3"),
+    "open": ("#16304a", "#6ba4de"),
+    "waiting": ("#3a3112", "#d5b04a"),
+    "suspended": ("#41290f", "#dd9a52"),
+    "done": ("#14351a", "#63b96a"),
+    "failed": ("#451c19", "#e5776d"),
+    "cancelled": ("#2c2f33", "#a3a8ad"),
+}
+CATEGORIES = ("plain", "open", "waiting", "suspended", "done", "failed", "cancelled")
+
+
+def style(theme: str) -> str:
+    """The style sheet: light, dark, or both with the choice left to the reader's screen."""
+    rules = [f".orderfsm {selector}{{{declarations}}}" for selector, declarations in SHAPES.items()]
+    rules += _colours(DARK if theme == "dark" else LIGHT)
+    dark = "".join(_colours(DARK))
+    if theme == "auto":
+        rules.append(f"@media (prefers-color-scheme:dark){{{dark}}}")
+    return "".join(rules)
+
+
+def _colours(palette: Palette) -> Iterator[str]:
+    one = {name: colours[0] for name, colours in palette.items()}
+    yield f".orderfsm .page{{fill:{one['page']}}}"
+    yield f".orderfsm text{{fill:{one['soft']}}}.orderfsm .name,.orderfsm .mid{{fill:{one['ink']}}}"
+    yield f".orderfsm .start{{fill:{one['ink']}}}"
+    for name in ("around", *CATEGORIES):
+        fill, stroke = palette[name]
+        shapes = ".state.compound rect,.orderfsm .state.parallel rect,.orderfsm .state.history circle"
+        selector = shapes if name == "around" else f".state.{name} rect"
+        yield f".orderfsm {selector}{{fill:{fill};stroke:{stroke}}}"
+        if name != "around":
+            yield f".orderfsm .{name} .sign *{{stroke:{stroke}}}"
+    for classes, name in ((".arrow", "line"), (".happy", "happy"), (".taken", "taken")):
+        yield f".orderfsm {classes} path{{stroke:{one[name]}}}.orderfsm {classes} .head{{fill:{one[name]}}}"
+    yield f".orderfsm .state.passed rect{{stroke:{one['taken']}}}.orderfsm .state.active rect{{stroke:{one['taken']}}}"
