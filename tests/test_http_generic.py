@@ -360,7 +360,16 @@ def test_two_keys_are_one_too_many(api: httpx.Client) -> None:
 def test_a_key_with_another_request_is_refused_and_says_nothing_of_the_first(api: httpx.Client) -> None:
     path, key = opened(api), {"Idempotency-Key": "k"}
     assert send(api, path, "press", "accept", headers=key).status_code == 201
-    for body in ({"event": "note"}, {"event": "accept", "payload": {}}, {"event": "accept", "reason": {"text": "x"}}):
+    assert send(api, path, "ann", "note", key, occurred_at="2026-01-01T00:00:00Z").status_code == 201
+    assert send(api, path, "ann", "note", key, occurred_at="2026-01-01T01:00:00+01:00").status_code == 201
+    for claimed in ({}, {"occurred_at": "2026-01-01T00:00:01Z"}):
+        assert send(api, path, "ann", "note", key, **claimed).json()["code"] == "key-reused"
+    for body in (
+        {"event": "accept", "occurred_at": "2026-01-01T00:00:00Z"},
+        {"event": "note"},
+        {"event": "accept", "payload": {}},
+        {"event": "accept", "reason": {"text": "x"}},
+    ):
         other = send(api, path, "press", headers=key, **body)
         assert (other.status_code, other.json()["code"]) == (422, "key-reused")
     assert api.post("/api/orders", json={}, headers=as_("ann") | key).status_code == 201

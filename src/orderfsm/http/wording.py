@@ -11,7 +11,7 @@ from orderfsm.errors import Refused
 if TYPE_CHECKING:
     from orderfsm.errors import Blocker, OrderFsmError
 
-__all__ = ["blocker_as_dict", "worded", "worded_blocker"]
+__all__ = ["MESSAGES", "blocker_as_dict", "worded", "worded_blocker"]
 
 MESSAGES = {
     "conflict": "somebody else has moved the order on; read it again and decide again",

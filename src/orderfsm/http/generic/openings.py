@@ -15,6 +15,7 @@ from sqlmodel import Field, SQLModel
 
 from orderfsm.errors import Conflict
 from orderfsm.http.failure import Rejected
+from orderfsm.http.wording import MESSAGES
 from orderfsm.lifecycle.savepoint import savepoint
 from orderfsm.sqlmodel.columns import UtcDateTime
 
@@ -54,8 +55,7 @@ def claim(session: Session, bind: Mapping[str, Any], digest: str, fingerprint: s
         if found is None:
             raise Conflict("the same request was quicker, and cannot be seen yet")
     if found.fingerprint != fingerprint:
-        said = "the Idempotency-Key was used for another request; a new request needs a new key"
-        raise Rejected(422, "key-reused", said)
+        raise Rejected(422, "key-reused", MESSAGES["key-reused"])
     return found
 
 

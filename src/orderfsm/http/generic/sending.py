@@ -18,6 +18,7 @@ from orderfsm.errors import Conflict, GuardFailed, KeyReused
 from orderfsm.history import Actor, Entry
 from orderfsm.http.failure import Rejected
 from orderfsm.http.principal import Principal
+from orderfsm.http.wording import MESSAGES
 from orderfsm.lifecycle.outlook import cells
 from orderfsm.sqlmodel import Stateful
 from orderfsm.table import Table
@@ -64,8 +65,11 @@ class Sending:
             order = self._subject.locked(session, who, key)
             before = order.revision
             entry = self._sent(session, order, sent, actor, given, conditions)
+            replayed = entry.sequence <= before
+            if replayed and (sent.occurred_at or entry.recorded_at) != entry.occurred_at:
+                raise Rejected(422, "key-reused", MESSAGES["key-reused"])  # the lifecycle does not compare claims
             location = f"{quote(path)}/history/{entry.sequence}"
-            return self._moved(who, entry.as_dict(), location, replayed=entry.sequence <= before)
+            return self._moved(who, entry.as_dict(), location, replayed=replayed)
 
         return Work(work, writes=True, key=given, running=self._running("send", key, given))
 
