@@ -1,9 +1,14 @@
 """A real server in a thread, for tests of what is spoken over HTTP."""
 
+import re
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -33,3 +38,31 @@ def client(app: Any, **options: Any) -> Iterator[httpx.Client]:
     """A client of an app, over a real socket; `options` are httpx's."""
     with serving(app) as url, httpx.Client(base_url=url, **options) as made:
         yield made
+
+
+@contextmanager
+def service(folder: Path, *options: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """The URL of `orderfsm serve --demo`, a process of its own in a folder, and the tokens that it has printed."""
+    command = [Path(sys.executable).with_name("orderfsm"), "serve", "--demo", "--port", "0", *options]
+    log = (folder / "log").open("w+")
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=log, text=True)
+    try:
+        url, deadline = None, time.monotonic() + 60
+        while url is None:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError((folder / "log").read_text())
+            time.sleep(0.05)
+            url = re.search(r"running on (http://127\.0\.0\.1:\d+)", (folder / "log").read_text())
+        tokens = {}
+        for _ in range(7):
+            id, token, *_rest = (process.stdout.readline() if process.stdout else "").split()
+            tokens[id] = token
+        yield url[1], tokens
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()
+        log.close()
+        if process.stdout:
+            process.stdout.close()

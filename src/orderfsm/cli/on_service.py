@@ -29,6 +29,12 @@ def serve(
     chart: Annotated[
         list[Path] | None, typer.Option("--chart", metavar="FILE", help="A chart of yours, beside the catalogue's.")
     ] = None,
+    buyers: Annotated[
+        Path | None,
+        typer.Option(
+            "--buyers", metavar="FILE", help="JSON: where buyers of cablelabs take answers, {ID: {url: …, secret: …}}."
+        ),
+    ] = None,
     host: Annotated[str, typer.Option("--host", help="The address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="The port; 0 takes a free one.")] = 8000,
     demo: Annotated[bool, typer.Option("--demo", help="Add orders to look at, and tokens of demo-… people.")] = False,
@@ -43,7 +49,7 @@ def serve(
     def answer() -> Answer:
         from .serving import Serving, serve
 
-        return serve(Serving(database, tokens, tuple(chart or ()), host, port, demo=demo))
+        return serve(Serving(database, tokens, tuple(chart or ()), buyers, host, port, demo=demo))
 
     give(answer, as_json=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ class Serving:
     database: str
     tokens: Path
     charts: tuple[Path, ...]
+    buyers: Path | None
     host: str
     port: int
     demo: bool
@@ -79,10 +81,24 @@ def _app(asked: Serving) -> Any:
         if asked.demo:
             _show(database, tokens)
     charts = [str(path) for path in asked.charts]
-    made = app(url.render_as_string(hide_password=False), tokens=tokens, charts=charts)
+    made = app(url.render_as_string(hide_password=False), tokens=tokens, charts=charts, buyers=_buyers(asked.buyers))
     if not tokens.grants():
         sys.stderr.write("orderfsm: nobody has a token yet; make one with `orderfsm token add`\n")
     return made
+
+
+def _buyers(path: Path | None) -> dict[str, Any]:
+    """The endpoints of a file. Raises Misused when it is none."""
+    from orderfsm.http.cablelabs import Endpoint
+
+    if path is None:
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {str(buyer): Endpoint(str(each["url"]), str(each["secret"])) for buyer, each in found.items()}
+    except (ValueError, TypeError, KeyError, AttributeError):
+        shape = '{"buyer": {"url": "https://…", "secret": "whsec_…"}}'
+        raise Misused(f"--buyers: {path} is not JSON such as {shape}") from None
 
 
 def _show(database: Engine, tokens: Tokens) -> None:

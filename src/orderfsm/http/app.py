@@ -2,11 +2,15 @@
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of endpoints, some are local.
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
+from threading import Thread
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request
@@ -21,9 +25,10 @@ import orderfsm
 from orderfsm import catalogue
 from orderfsm._version import __version__
 from orderfsm.chart import Chart
+from orderfsm.outbox import Relay
 from orderfsm.sqlmodel import engine
 
-from . import adobe, cablelabs, dream_junction, generic, record_stack_overflow, served, stat
+from . import adobe, cablelabs, dream_junction, generic, pages, record_stack_overflow, served, stat
 from .failure import Failure, Rejected, failure_of
 from .observe import Observed
 from .principal import Authenticate, Principal
@@ -73,13 +78,15 @@ def app(
     *,
     tokens: Tokens | str = "orderfsm.tokens",
     charts: Sequence[str] = (),
+    buyers: Mapping[str, cablelabs.Endpoint] = MappingProxyType({}),
     clock: Callable[[], datetime] = now,
 ) -> FastAPI:
     """The service over a database, whose tables are created where they are missing.
 
     Nothing is read or written without a token of the file `tokens`. Beside the charts of the catalogue, those of the
-    files `charts` are served under /charts/NAME.  Raises ChartError for a chart that
-    cannot be served, UnsafeSettings for a database that would lose what it acknowledges.
+    files `charts` are served under /charts/NAME. The status requests of `buyers` are answered at their endpoints, as
+    long as the app runs. Raises ChartError for a chart that cannot be served, UnsafeSettings for a database that would
+    lose what it acknowledges.
     """
     database, known = engine(database_url), tokens if isinstance(tokens, Tokens) else Tokens(tokens)
     all_charts = [orderfsm.load(name) for name in [*catalogue.names(), *charts]]
@@ -90,36 +97,56 @@ def app(
         summary=SUMMARY,
         docs_url=None,
         redoc_url=None,
-        lifespan=_disposing(database),
+        lifespan=_lifespan(database, buyers, clock),
     )
     sessions = partial(Session, database)
-    _include_vocabularies(made, sessions, known, clock)
+    _include_vocabularies(made, sessions, known, buyers, clock)
     for chart in all_charts:
         _include_generic(made, chart, sessions, known, clock)
+    made.include_router(pages.router(shelves=list(_shelves(all_charts, clock)), sessions=sessions, tokens=known))
     _include_health(made, sessions)
     _tell_failures(made)
     made.add_middleware(Observed)
     return made
 
 
-def _disposing(database: Engine) -> Callable[[FastAPI], Any]:
+def _lifespan(
+    database: Engine, buyers: Mapping[str, cablelabs.Endpoint], clock: Callable[[], datetime]
+) -> Callable[[FastAPI], Any]:
+    """Answers are sent from when the app starts until it stops; then the database is let go."""
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        answers = cablelabs.Answers(partial(Session, database), buyers.get, clock=clock)
+        relay = Relay(database, cablelabs.lives(clock).requests, answers)
+        sending = Thread(target=lambda: deque(relay.watch(), 0), name="answers", daemon=True)
+        if buyers:
+            sending.start()
         yield
+        relay.stop()
+        if buyers:
+            await asyncio.to_thread(sending.join, 10)
         database.dispose()
 
     return lifespan
 
 
-def _include_vocabularies(made: FastAPI, sessions: Sessions, tokens: Tokens, clock: Callable[[], datetime]) -> None:
+def _include_vocabularies(
+    made: FastAPI,
+    sessions: Sessions,
+    tokens: Tokens,
+    buyers: Mapping[str, cablelabs.Endpoint],
+    clock: Callable[[], datetime],
+) -> None:
     def known(name: str) -> dict[str, Any]:
         authenticate: Authenticate = tokens.authenticator(name)
         return {"sessions": sessions, "authenticate": authenticate, "clock": clock}
 
     made.include_router(stat.router(**known("stat"), words="stat/order"), prefix=PREFIXES["stat"])
     made.include_router(stat.router(**known("stapi"), words="stapi/order"), prefix=PREFIXES["stapi"])
+    asked = cablelabs.router(**known("cablelabs"), endpoints=buyers.get)
+    made.include_router(asked, prefix=PREFIXES["cablelabs"])
     for name, module in (
-        ("cablelabs", cablelabs),
         ("adobe", adobe),
         ("dream_junction", dream_junction),
         ("record_stack_overflow", record_stack_overflow),
