@@ -145,7 +145,7 @@ def made(url: str) -> Engine:
 def served(database: Engine, **options: Any) -> Iterator[Api]:
     """The API over a database."""
     clock, app = Clock(), FastAPI()
-    sessions = partial(Session, database)
-    app.include_router(adobe.router(sessions=sessions, authenticate=WHO.get, clock=clock, **options))
+    given = {"sessions": partial(Session, database), "authenticate": WHO.get, "clock": clock}
+    app.include_router(adobe.router(**given | options))
     with client(app, timeout=30) as http:
         yield Api(http, database, clock)

@@ -4,13 +4,16 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session
 
 from kept_adobe import CUSTOMER, FOREIGN, LINE, NEW, OFFER, ORDER, OTHER, PLACED, RETURN, WHO, Api, made, served
+from orderfsm.errors import GuardFailed
 from orderfsm.http import adobe
 from orderfsm.sqlmodel import engine
 
@@ -418,6 +421,25 @@ def test_old_answers_are_forgotten_on_request(api: Api) -> None:
     assert answers(api) == 1
 
 
+def test_an_answer_is_kept_with_what_it_tells_or_not_at_all(database: Engine) -> None:
+    """A transaction that is broken off leaves neither an order nor an answer, and the intent is free."""
+    broken = []
+
+    class Broken(Session):
+        def commit(self) -> None:
+            if not broken:
+                broken.append(self.scalar(select(func.count()).select_from(adobe.AdobeAnswer)))
+                raise GuardFailed("it ends here")
+            super().commit()
+
+    with served(database, sessions=partial(Broken, database)) as api:
+        assert told(api.post(NEW, X_Correlation_Id="intent", X_Request_Id="call")) == (500, "1124")
+        assert broken == [1]
+        assert answers(api) == 0
+        first = api.post(NEW, X_Correlation_Id="intent", X_Request_Id="call")
+        assert (first.status_code, api.get().json()["totalCount"]) == (201, 1)
+
+
 def test_whoever_lost_a_customer_gets_no_kept_answer(api: Api) -> None:
     api.stored()
     assert api.get(f"/{ORDER}", X_Correlation_Id="look").status_code == 200
@@ -427,6 +449,7 @@ def test_whoever_lost_a_customer_gets_no_kept_answer(api: Api) -> None:
     assert told(api.get(f"/{ORDER}", X_Correlation_Id="look")) == (404, "2115")
     assert told(api.get(f"/{ORDER}", who="rival", X_Correlation_Id="look")) == (404, "2115")  # placed by another
     assert api.get(who="rival").json()["totalCount"] == 0
+    assert api.event(ORDER, "fulfil").status_code == 400  # Adobe sees it all the same, and it is complete
 
 
 def test_who_is_not_known_any_more_gets_no_kept_answer(lone: Api) -> None:

@@ -104,11 +104,10 @@ def earlier(session: Session, asked: Asked, operation: str, at: datetime) -> Ans
     intent = and_(col(AdobeAnswer.operation) == operation, col(AdobeAnswer.correlation_id) == asked.correlation_id)
     call = col(AdobeAnswer.request_id) == asked.request_id
     found = session.scalars(select(AdobeAnswer).where(mine, or_(intent, call))).all()
-    old = [kept for kept in found if kept.answered_at <= at - KEPT]
-    for kept in old:
-        session.delete(kept)
-    session.flush()
-    fresh = [kept for kept in found if kept not in old]
+    old = [kept.id for kept in found if kept.answered_at <= at - KEPT]
+    if old:
+        session.execute(delete(AdobeAnswer).where(col(AdobeAnswer.id).in_(old)))
+    fresh = [kept for kept in found if kept.answered_at > at - KEPT]
     for kept in fresh:
         if (kept.operation, kept.correlation_id) == (operation, asked.correlation_id):
             return Answer.inflated(kept.status, kept.body)
