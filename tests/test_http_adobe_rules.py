@@ -440,6 +440,20 @@ def test_an_answer_is_kept_with_what_it_tells_or_not_at_all(database: Engine) ->
         assert (first.status_code, api.get().json()["totalCount"]) == (201, 1)
 
 
+def test_a_principal_has_so_many_intents_a_minute(database: Engine) -> None:
+    with served(database, per_minute=3) as api:
+        first = api.post(NEW, X_Correlation_Id="intent")
+        for _ in range(2):
+            api.get()
+        slow = api.post(NEW, X_Correlation_Id="later")
+        assert told(slow) == (429, "4118")
+        assert slow.headers["retry-after"] == "60"
+        assert api.post(NEW, X_Correlation_Id="intent").content == first.content
+        assert api.get(who="rival", customer=FOREIGN).status_code == 200
+        api.clock.pass_(minutes=1)
+        assert api.post(NEW, X_Correlation_Id="later").status_code == 201
+
+
 def test_whoever_lost_a_customer_gets_no_kept_answer(api: Api) -> None:
     api.stored()
     assert api.get(f"/{ORDER}", X_Correlation_Id="look").status_code == 200
@@ -682,7 +696,7 @@ def test_every_answer_was_announced(lone: Api) -> None:
     assert {tuple(told["tags"]) for told in operations.values()} == {("adobe",)}
     for told in operations.values():
         assert {"200", "201"} & set(told["responses"])
-        assert {"400", "401", "403", "404", "413", "500", "503"} <= set(told["responses"])
+        assert {"400", "401", "403", "404", "413", "429", "500", "503"} <= set(told["responses"])
         assert "422" not in told["responses"]
         assert told["security"] == [{"adobe_token": []}]
         names = [parameter["name"] for parameter in told["parameters"]]

@@ -61,6 +61,7 @@ ERRORS: dict[str, tuple[int, str]] = {
     "4115": (403, "API key is invalid or missing"),
     "4116": (401, "Authorization token is invalid"),
     "4117": (401, "Authorization token is missing"),
+    "4118": (429, "Too many requests"),
     "4119": (400, "Correlation ID is Invalid or Missing"),
     "4120": (400, "Duplicate request id, same requestId has already been processed"),
     "4121": (403, "You are not allowed to perform that action on this resource"),
@@ -71,6 +72,9 @@ ERRORS: dict[str, tuple[int, str]] = {
 }
 """The documented codes that orders can meet: HTTP status and message."""
 
+HEADERS: dict[int, dict[str, str]] = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "60"}}
+"""What an answer of a status has to say beside its body."""
+
 VISIBLE = re.compile(r"[!-~]{1,255}")
 """What an id in a header may look like."""
 
@@ -78,7 +82,7 @@ VISIBLE = re.compile(r"[!-~]{1,255}")
 def refusal(code: str, *details: str) -> Rejected:
     """The error of a documented code, to be raised; `details` tell which field or line, never what was sent in it."""
     status, message = ERRORS[code]
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    headers = HEADERS.get(status, {})
     return Rejected(status, code, message, flaws=tuple(Flaw(detail, "") for detail in details), headers=headers)
 
 

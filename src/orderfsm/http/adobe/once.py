@@ -29,6 +29,7 @@ KEPT = timedelta(days=10)
 """How long an answer is given again."""
 
 SWEPT = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
 BATCH = 1_000
 Subject = TypeVar("Subject")
 
@@ -36,8 +37,8 @@ Subject = TypeVar("Subject")
 class Once:
     """Carries out intents, each in one transaction with the answer that is kept; sweeps old answers now and then."""
 
-    def __init__(self, sessions: Sessions, clock: Callable[[], datetime]) -> None:
-        self._sessions, self._clock = sessions, clock
+    def __init__(self, sessions: Sessions, clock: Callable[[], datetime], per_minute: int | None = None) -> None:
+        self._sessions, self._clock, self._per_minute = sessions, clock, per_minute
         self._lock = threading.Lock()
         self._next: datetime | None = None
 
@@ -59,6 +60,8 @@ class Once:
             known = earlier(session, asked, operation, at)
             if known is not None:
                 return known
+            if self._per_minute is not None:
+                verify_pace(session, asked, at, self._per_minute)
             answer = failed or work(session, subject)
             keep(session, asked, operation, answer, at)
             return answer
@@ -114,6 +117,13 @@ def earlier(session: Session, asked: Asked, operation: str, at: datetime) -> Ans
     if fresh:
         raise refusal("4120")
     return None
+
+
+def verify_pace(session: Session, asked: Asked, at: datetime, most: int) -> None:
+    """Raise error 4118 when the principal has had so many answers within a minute; repeated ones do not count."""
+    recent = (col(AdobeAnswer.principal_id) == asked.principal.id, col(AdobeAnswer.answered_at) > at - MINUTE)
+    if session.scalars(select(col(AdobeAnswer.id)).where(*recent).offset(most - 1).limit(1)).first() is not None:
+        raise refusal("4118")
 
 
 def keep(session: Session, asked: Asked, operation: str, answer: Answer, at: datetime) -> None:

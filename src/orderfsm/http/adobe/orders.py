@@ -47,14 +47,9 @@ class Desk:
     """The operations; each checks the headers, then the role, then the ids in the path, and is answered once."""
 
     def __init__(
-        self,
-        sessions: Sessions,
-        authenticate: Authenticate,
-        clock: Callable[[], datetime],
-        accepts: Accepts,
-        review: Review,
+        self, asked: Callable[[Request], Asked], once: Once, clock: Callable[[], datetime], review: Review
     ) -> None:
-        self._asked, self._once = reader(authenticate, accepts), Once(sessions, clock)
+        self._asked, self._once = asked, once
         self._both, self._clock, self._review = lives(clock), clock, review
 
     # --- operations
@@ -164,14 +159,15 @@ def router(
     clock: Callable[[], datetime] = now,
     accepts: Accepts = accepted,
     review: Review = nothing,
+    per_minute: int | None = None,
 ) -> APIRouter:
     """The API of Adobe's orders, to be included in an app under any prefix.
 
     `authenticate` gives the principal of a bearer token, with the role `partner` or `adobe`; `accepts(principal, key)`
     says whether an API key is the principal's. `review(session, customer, new)` may refuse an order, a return or a
-    preview by raising `refusal(code)`.
+    preview by raising `refusal(code)`. `per_minute` is how many intents a principal may have within a minute.
     """
-    desk = Desk(sessions, authenticate, clock, accepts, review)
+    desk = Desk(reader(authenticate, accepts), Once(sessions, clock, per_minute), clock, review)
     token = Security(HTTPBearer(scheme_name="adobe_token", auto_error=False))
     made = APIRouter(route_class=AdobeRoute, tags=["adobe"], dependencies=[token])
     orders, order = "/v3/customers/{customer_id}/orders", "/v3/customers/{customer_id}/orders/{order_id}"

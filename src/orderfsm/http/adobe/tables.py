@@ -119,6 +119,7 @@ class AdobeAnswer(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("principal_id", "operation", "correlation_id"),
         UniqueConstraint("principal_id", "request_id"),
+        Index("ix_adobe_answers_pace", "principal_id", "answered_at"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
