@@ -358,10 +358,19 @@ def test_the_first_answer_comes_back_whatever_is_sent_with_its_id(api: Api) -> N
 
 
 def test_refusals_come_back_as_well(api: Api) -> None:
-    refused = api.post({"orderType": "NEW"}, X_Correlation_Id="intent")
-    again = api.post(NEW, X_Correlation_Id="intent")
-    assert (again.status_code, again.content) == (400, refused.content)
-    assert told(again) == (400, "1122")
+    wrong: dict[str, Any] = {
+        "1122": {"orderType": "NEW"},
+        "1121": NEW | {"more": 1},
+        "1117": NEW | {"orderType": "OLD"},
+        "2120": NEW | {"lineItems": [LINE | {"quantity": 0}]},
+        "2115": RETURN,
+    }
+    for code, body in wrong.items():
+        refused = api.post(body, X_Correlation_Id=code)
+        again = api.post(NEW, X_Correlation_Id=code)
+        assert (again.status_code, again.content) == (refused.status_code, refused.content)
+        assert told(again)[1] == code
+    assert api.get().json()["totalCount"] == 0
     missing = api.get(f"/{ORDER}", X_Correlation_Id="look")
     api.stored()
     assert api.get(f"/{ORDER}", X_Correlation_Id="look").content == missing.content

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from fastapi.exceptions import RequestValidationError
 from sqlalchemy import and_, delete, insert, or_, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
@@ -68,7 +69,7 @@ class Once:
 
         try:
             answer = transact(self._sessions, unit, key=asked.correlation_id)
-        except (Rejected, Refused) as error:
+        except (Rejected, Refused, RequestValidationError) as error:
             refused = told(failure_of(error))  # type: ignore[arg-type]  # these have one
             answer = transact(self._sessions, lambda session: unit(session, refused), key=asked.correlation_id)
         self._sweep()

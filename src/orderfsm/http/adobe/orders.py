@@ -3,9 +3,9 @@
 # No `from __future__ import annotations`: FastAPI reads the annotations of endpoints.
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.security import HTTPBearer
@@ -31,6 +31,7 @@ from .tables import AdobeCustomer, AdobeOrder, lives, now
 
 __all__ = ["router"]
 
+CUSTOMER = "/v3/customers/{customer_id}"
 ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -40,6 +41,7 @@ async def sent(request: Request) -> bytes:
 
 
 Sent = Annotated[bytes, Depends(sent)]
+Answers = dict[int | str, dict[str, Any]]
 Work = Callable[[Session, AdobeCustomer, Asked], Answer]
 
 
@@ -170,27 +172,30 @@ def router(
     desk = Desk(reader(authenticate, accepts), Once(sessions, clock, per_minute), clock, review)
     token = Security(HTTPBearer(scheme_name="adobe_token", auto_error=False))
     made = APIRouter(route_class=AdobeRoute, tags=["adobe"], dependencies=[token])
-    orders, order = "/v3/customers/{customer_id}/orders", "/v3/customers/{customer_id}/orders/{order_id}"
-    found = (200, "Order details successfully returned", OrderShown, ORDER)
-    history = (200, "Order history successfully returned", History, HISTORY)
-    created = (201, "Order created", OrderShown, ORDER | {"status": "1002"})
-    previewed = (200, "What a previewed order would be", OrderShown, PREVIEW)
-    placing = described(body=New, examples=NEW)
-    telling = described(body=Event, examples=EVENT, path=("customer_id", "order_id"))
-    for method, path, endpoint, said, extra in (
-        ("GET", order, desk.get_order, [found], described(path=("customer_id", "order_id"))),
-        ("GET", orders, desk.get_order_history, [history], described(query=QUERY)),
-        ("POST", orders, desk.create_order, [created, previewed], placing),
-        ("POST", f"{order}/events", desk.send_event, [found], telling),
-    ):
+    for method, path, endpoint, told, extra in _operations(desk):
         made.add_api_route(
             path,
             endpoint,
             methods=[method],
             operation_id=f"adobe_{endpoint.__name__}",
-            status_code=said[0][0],
+            status_code=min(status for status in told if isinstance(status, int)),
             response_model=None,
-            responses=answers(*said),
+            responses=told,
             openapi_extra=extra,
         )
     return made
+
+
+def _operations(desk: Desk) -> Iterator[tuple[str, str, Callable[..., Response], Answers, dict[str, Any]]]:
+    """Method, path, endpoint, answers, and what else OpenAPI says."""
+    orders, order, ids = f"{CUSTOMER}/orders", f"{CUSTOMER}/orders/{{order_id}}", ("customer_id", "order_id")
+    found = (200, "Order details successfully returned", OrderShown, ORDER)
+    history = (200, "Order history successfully returned", History, HISTORY)
+    created = (201, "Order created", OrderShown, ORDER | {"status": "1002"})
+    previewed = (200, "What a previewed order would be", OrderShown, PREVIEW)
+    placing = described(body=New, examples=NEW)
+    telling = described(body=Event, examples=EVENT, path=ids)
+    yield "GET", order, desk.get_order, answers(found), described(path=ids)
+    yield "GET", orders, desk.get_order_history, answers(history), described(query=QUERY)
+    yield "POST", orders, desk.create_order, answers(created, previewed), placing
+    yield "POST", f"{order}/events", desk.send_event, answers(found), telling
