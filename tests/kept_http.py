@@ -36,7 +36,7 @@ def serving(app: Any, **options: Any) -> Iterator[str]:
 @contextmanager
 def client(app: Any, **options: Any) -> Iterator[httpx.Client]:
     """A client of an app, over a real socket; `options` are httpx's."""
-    with serving(app) as url, httpx.Client(base_url=url, **options) as made:
+    with serving(app) as url, httpx.Client(**{"base_url": url, "timeout": 60} | options) as made:
         yield made
 
 

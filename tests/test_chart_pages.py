@@ -8,7 +8,7 @@ import pytest
 import orderfsm
 from orderfsm import catalogue, docs
 from orderfsm.chart import Chart, Kind, Rule, Scenario, State, Transition
-from orderfsm.cli.app import command
+from orderfsm.cli.app import every_command
 from orderfsm.docs.charts import chart_page
 from orderfsm.docs.commands import command_page
 
@@ -97,7 +97,7 @@ def test_text_of_a_chart_does_not_break_its_page() -> None:
 
 def test_every_command_and_option_is_on_the_page_of_the_command_line() -> None:
     page = command_page()
-    for name, found in command().commands.items():
+    for name, found in every_command():
         section = page.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
         assert f"orderfsm {name}" in section
         assert all(f"`{param.opts[0]}" in section for param in found.params if param.param_type_name == "option")

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import orderfsm
 from orderfsm import catalogue, cli
 from orderfsm.cli.answer import Grid, Misused
-from orderfsm.cli.app import app, command
+from orderfsm.cli.app import app, every_command
 from orderfsm.cli.charts import resolve
 from orderfsm.lifecycle import Corrections, Lifecycle, Restated
 from orderfsm.sqlmodel import Order, OrderHistory, SqlStore, create_all, engine
@@ -452,9 +452,9 @@ def test_the_program_is_installed() -> None:
     assert callable(cli.main)
 
 
-@pytest.mark.parametrize("name", sorted(command().commands))
+@pytest.mark.parametrize("name", sorted(dict(every_command())))
 def test_every_command_takes_json_and_explains_itself(name: str) -> None:
-    found = command().commands[name]
+    found = dict(every_command())[name]
     assert "--json" in {option for each in found.params for option in each.opts}
     assert found.help
     assert all(each.help for each in found.params if each.name != "help")

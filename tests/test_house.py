@@ -27,8 +27,8 @@ MAY_IMPORT = {
     "testing": {"hypothesis", "pytest"} | SQL,
     "pytest_plugin": {"hypothesis", "pytest"},
     "demo": TERMINAL | SQL,
-    "cli": TERMINAL | SQL,
-    "http": {"fastapi", "jinja2", "opentelemetry", "starlette", "uvicorn"} | SQL,
+    "cli": TERMINAL | SQL | {"uvicorn"},
+    "http": {"fastapi", "jinja2", "markupsafe", "starlette"} | SQL,
 }
 
 

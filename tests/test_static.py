@@ -20,6 +20,7 @@ KNOWN = {
     ("__init__.py", "importlib.import_module"): "a module of our own, from a list of our own",
     ("cli/watching.py", "importlib.import_module"): "the module is named by whoever types the command",
     ("enforcement/__init__.py", "SQL of parts"): "DDL of our own; the names come from tables and are quoted",
+    ("enforcement/alembic.py", "SQL of parts"): "DDL of our own, with what % means there doubled",
     ("enforcement/presence.py", "SQL of parts"): "the name of a schema of SQLite's, quoted",
     ("enforcement/verification.py", "SQL of parts"): "a query of our own with a number for its LIMIT",
     ("sqlmodel/engine.py", "SQL of parts"): "BEGIN and a word of the engine's own options",

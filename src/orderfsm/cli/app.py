@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +12,7 @@ from orderfsm._version import __version__
 
 from . import on_charts, on_orders, on_service
 
-__all__ = ["app", "command"]
+__all__ = ["app", "command", "every_command"]
 
 COMMANDS: tuple[Callable[..., None], ...] = (
     on_charts.charts,
@@ -59,6 +59,19 @@ def _root(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
     pass
+
+
+def every_command() -> Iterator[tuple[str, Any]]:
+    """The commands of the library below Typer by name, such as `token add`."""
+    yield from _inside(command(), "")
+
+
+def _inside(group: Any, before: str) -> Iterator[tuple[str, Any]]:
+    for name, each in group.commands.items():
+        if hasattr(each, "commands"):
+            yield from _inside(each, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", each
 
 
 def command() -> Any:

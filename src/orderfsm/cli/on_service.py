@@ -38,6 +38,7 @@ def serve(
     host: Annotated[str, typer.Option("--host", help="The address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="The port; 0 takes a free one.")] = 8000,
     demo: Annotated[bool, typer.Option("--demo", help="Add orders to look at, and tokens of demo-… people.")] = False,
+    json: AsJson = False,
 ) -> None:
     """Serve the vocabularies' APIs, the generic API and the pages.
 
@@ -49,7 +50,7 @@ def serve(
     def answer() -> Answer:
         from .serving import Serving, serve
 
-        return serve(Serving(database, tokens, tuple(chart or ()), buyers, host, port, demo=demo))
+        return serve(Serving(database, tokens, tuple(chart or ()), buyers, host, port, demo=demo, json=json))
 
     give(answer, as_json=False)
 

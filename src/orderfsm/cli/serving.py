@@ -44,6 +44,7 @@ class Serving:
     host: str
     port: int
     demo: bool
+    json: bool
 
 
 def serve(asked: Serving) -> Answer:
@@ -79,7 +80,7 @@ def _app(asked: Serving) -> Any:
     with told(database):
         create(database)
         if asked.demo:
-            _show(database, tokens)
+            _show(database, tokens, as_json=asked.json)
     charts = [str(path) for path in asked.charts]
     made = app(url.render_as_string(hide_password=False), tokens=tokens, charts=charts, buyers=_buyers(asked.buyers))
     if not tokens.grants():
@@ -101,7 +102,7 @@ def _buyers(path: Path | None) -> dict[str, Any]:
         raise Misused(f"--buyers: {path} is not JSON such as {shape}") from None
 
 
-def _show(database: Engine, tokens: Tokens) -> None:
+def _show(database: Engine, tokens: Tokens, *, as_json: bool) -> None:
     """Add the demo's orders to a database that has none, and tokens for whoever has none yet."""
     from sqlalchemy import select
     from sqlmodel import Session
@@ -114,9 +115,9 @@ def _show(database: Engine, tokens: Tokens) -> None:
     if empty:
         demo(database)
     known = {grant.id for grant in tokens.grants()}
-    for id, roles in DEMO.items():
-        if id not in known:
-            sys.stdout.write(f"{id}  {tokens.add(id, roles)}  ({', '.join(roles)})\n")
+    made = {id: tokens.add(id, roles) for id, roles in DEMO.items() if id not in known}
+    told = [f"{id}  {secret}  ({', '.join(DEMO[id])})" for id, secret in made.items()]
+    sys.stdout.write((json.dumps({"tokens": made}) if as_json else "\n".join(told)) + "\n")
     sys.stdout.flush()
 
 

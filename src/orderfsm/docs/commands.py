@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from orderfsm.diagrams.markdown import code, grid, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 __all__ = ["command_page"]
 
@@ -26,19 +26,9 @@ or the path of a YAML file. Characters of outside text that would act on the ter
 
 def command_page() -> str:
     """One section per command: what it does, its arguments, its options."""
-    from orderfsm.cli.app import command
+    from orderfsm.cli.app import every_command
 
-    group: Any = command()
-    return "\n".join([HEAD, *(_section(name, each) for name, each in _all(group))])
-
-
-def _all(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
-    """The commands of a group by name, those of groups within it as well."""
-    for name, each in group.commands.items():
-        if hasattr(each, "commands"):
-            yield from _all(each, f"{before}{name} ")
-        else:
-            yield f"{before}{name}", each
+    return "\n".join([HEAD, *(_section(name, each) for name, each in every_command())])
 
 
 def _section(name: str, command: Any) -> str:
