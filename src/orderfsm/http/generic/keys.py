@@ -11,7 +11,7 @@ from uuid import UUID
 
 from fastapi import Path
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import ColumnElement, and_
+from sqlalchemy import and_, bindparam
 
 from orderfsm.http.failure import Rejected
 from orderfsm.http.strict import LARGEST
@@ -33,7 +33,10 @@ def absent() -> Rejected:
 
 
 class Keys:
-    """The key of the orders of a store: `template` is its part of a path, `read` the dependency that reads it."""
+    """The key of the orders of a store.
+
+    `template` is its part of a path, `read` the dependency that reads it, `condition` what an order of a key fulfils.
+    """
 
     def __init__(self, store: SqlStore) -> None:
         self._columns = [column for _, column, _ in store.pairing.keys]
@@ -41,6 +44,9 @@ class Keys:
         self._readers = [_reader(column.type.python_type) for column in self._columns]
         self.template = "/".join(f"{{{name}}}" for name in self._attributes)
         self.read = self._dependency()
+        self._names = [f"of_{name}" for name, _, _ in store.pairing.keys]
+        asked = (bindparam(name, type_=each.type) for name, each in zip(self._names, self._columns, strict=True))
+        self.condition = and_(*(column == each for column, each in zip(self._columns, asked, strict=True)))
 
     def of(self, texts: Sequence[str]) -> OrderKey:
         """The key that segments of a path spell; raises Rejected when they spell none."""
@@ -50,9 +56,9 @@ class Keys:
         """The key as segments of a path."""
         return "/".join(quote(str(part), safe="") for part in identity)
 
-    def matches(self, key: OrderKey) -> ColumnElement[bool]:
-        """The condition that an order has this key."""
-        return and_(*(column == part for column, part in zip(self._columns, key, strict=True)))
+    def parameters(self, key: OrderKey) -> dict[str, Any]:
+        """The parameters of `condition` for this key."""
+        return dict(zip(self._names, key, strict=True))
 
     def _dependency(self) -> Callable[..., Coroutine[Any, Any, OrderKey]]:
         async def read(**texts: str) -> OrderKey:

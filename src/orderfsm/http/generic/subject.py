@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, literal_column, select
+from sqlalchemy import ColumnElement, Select, literal_column, select
 from sqlalchemy.orm import Session
 
 from orderfsm.history import Actor
@@ -26,28 +25,33 @@ Shown: TypeAlias = Callable[[Principal, Mapping[str, Any]], Mapping[str, Any]]
 """What a principal sees of a history entry, given all of it."""
 
 
-@dataclass(frozen=True, slots=True)
 class Subject:
-    """The orders of a lifecycle, found by key and by who asks."""
+    """The orders of a lifecycle, found by key and by who asks.
 
-    lifecycle: Lifecycle
-    visible: Visible
-    shown: Shown
-    keys: Keys
+    The queries are made once, up to the condition of the principal: making one takes as long as running it.
+    """
+
+    def __init__(self, lifecycle: Lifecycle, visible: Visible, shown: Shown, keys: Keys) -> None:
+        self.lifecycle, self.visible, self.shown, self.keys = lifecycle, visible, shown, keys
+        self._there: Select[Any] = select(literal_column("1")).where(keys.condition)
+        self._order = select(self.model).where(keys.condition)
+        self._locked = self._order.with_for_update(of=self.model, key_share=True)
 
     def verify(self, session: Session, who: Principal, key: OrderKey) -> None:
         """Raise Rejected when there is no such order for this principal."""
         connection = session.connection(dict(self.lifecycle.store.bind))
-        self._one(connection.execute(select(literal_column("1")).where(*self._conditions(who, key))).scalar())
+        query = self._there.where(self.visible(who))
+        self._one(connection.execute(query, self.keys.parameters(key)).scalar())
 
     def order(self, session: Session, who: Principal, key: OrderKey) -> Any:
         """The order; raises Rejected."""
-        return self._one(session.scalars(select(self.model).where(*self._conditions(who, key))).one_or_none())
+        query = self._order.where(self.visible(who))
+        return self._one(session.scalars(query, self.keys.parameters(key)).one_or_none())
 
     def locked(self, session: Session, who: Principal, key: OrderKey) -> Any:
         """The order, which nobody else moves until the transaction ends (on PostgreSQL); raises Rejected."""
-        query = select(self.model).where(*self._conditions(who, key)).with_for_update(of=self.model, key_share=True)
-        return self._one(session.scalars(query).one_or_none())
+        query = self._locked.where(self.visible(who))
+        return self._one(session.scalars(query, self.keys.parameters(key)).one_or_none())
 
     @property
     def model(self) -> type[Stateful]:
@@ -57,9 +61,6 @@ class Subject:
     def entry(self, who: Principal, told: Mapping[str, Any]) -> dict[str, Any]:
         """An entry as this principal sees it; the keys of requests are nobody's business but their sender's."""
         return dict(self.shown(who, {name: value for name, value in told.items() if name not in PRIVATE}))
-
-    def _conditions(self, who: Principal, key: OrderKey) -> tuple[ColumnElement[bool], ...]:
-        return self.keys.matches(key), self.visible(who)
 
     @staticmethod
     def _one(found: Any) -> Any:
