@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from orderfsm.http.failure import Failure, Rejected
 from orderfsm.http.route import Route
-from orderfsm.http.strict import StrictRequest, verify_texts
+from orderfsm.http.strict import verify_texts
 
 from .paper import page, path, root
 
@@ -32,16 +32,8 @@ SAID = {
 }
 
 
-class FormRequest(StrictRequest):
-    """A request with a form."""
-
-    limit = 131_072
-
-
 class PageRoute(Route):
     """A route of a page."""
-
-    request_class = FormRequest
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, those with a method that the path does not know as well."""
