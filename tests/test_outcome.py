@@ -21,9 +21,11 @@ from sqlmodel import Session
 
 from faults.proxy import Fault, Proxy, once
 from kept import READY_MADE, database, lifecycle
-from orderfsm import Conflict, Entry, InDoubt, KeyReused, NotEnabled, Refused
+from orderfsm import Chart, Conflict, Entry, InDoubt, KeyReused, NotEnabled, Refused
+from orderfsm.chart import Guard, State, Transition
+from orderfsm.errors import Blocker, GuardRefused
 from orderfsm.lifecycle import atransact, lost_race, transact
-from orderfsm.sqlmodel import async_engine, engine
+from orderfsm.sqlmodel import Order, async_engine, engine
 from test_races import LAMP
 
 COMMIT = b"COMMIT"
@@ -422,3 +424,40 @@ def test_after_so_many_tries_the_conflict_is_passed_on(direct: Engine) -> None:
 
 def test_work_that_touches_no_database_is_done(direct: Engine) -> None:
     assert transact(lambda: Session(direct), lambda session: 17) == 17
+
+
+# --- refused
+
+
+def test_why_not_is_worked_out_before_the_order_is_gone_with_its_session(tmp_path: Path) -> None:
+    guard = Guard("known")
+    states, transitions = (State("a"),), (Transition("a", ("go",), (), (guard,)),)
+    chart = Chart("test/late", states, transitions, initial=("a",), guards={"known": ""})
+    asked: list[Any] = []
+
+    def known(facts: Any) -> Blocker:
+        asked.append(facts["order"])
+        return Blocker("unknown", f"{facts['order'].reference} is not known")
+
+    orders = lifecycle(READY_MADE, chart, guards={"known": known})
+    with database("sqlite", "", tmp_path) as made:
+        key = transact(lambda: Session(made), lambda session: orders.open(session, Order(reference="x"))).order
+        with pytest.raises(GuardRefused) as refused:
+            transact(lambda: Session(made), lambda session: orders.send(session, session.get_one(Order, key), "go"))
+        assert refused.value.blockers[0].message == "x is not known"
+
+        async def unknown() -> None:
+            waiting = async_engine(made.url.set(drivername="sqlite+aiosqlite"), durability="relaxed")
+
+            async def work(session: AsyncSession) -> None:
+                await orders.asend(session, await session.get_one(Order, key), "go")
+
+            try:
+                await atransact(lambda: AsyncSession(waiting), work)
+            finally:
+                await waiting.dispose()
+
+        with pytest.raises(GuardRefused) as refused:
+            asyncio.run(unknown())
+        assert refused.value.blockers[0].message == "x is not known"
+    assert len(asked) == 4
