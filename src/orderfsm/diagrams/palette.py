@@ -10,21 +10,25 @@ Palette = Mapping[str, tuple[str, ...]]
 """What is coloured -> its colour, or what it is filled with and its outline."""
 
 SHAPES = {
-    "text": "font-family:system-ui,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;font-size:11px;stroke:none",
+    "text": "font:11px system-ui,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;stroke:none",
     ".name": "font-size:13px;font-weight:600",
-    ".mid": "text-anchor:middle;font-weight:600",
-    "path": "fill:none;stroke-width:1.3",
-    ".arrow .head": "stroke:none",
-    ".sign *": "fill:none;stroke-width:1.5;stroke-linecap:round;stroke-linejoin:round",
-    ".state rect": "stroke-width:1.3",
-    ".state.history circle": "stroke-width:1.3",
-    ".state.final rect+rect": "fill:none;stroke-width:1",
-    ".state.parallel>rect": "stroke-dasharray:7 3",
-    ".unsure path": "stroke-dasharray:5 3.5",
-    ".happy path": "stroke-width:2.4",
+    ".unsure": "font-style:italic",
+    ".detail": "font-size:10px",
+    ".mid": "text-anchor:middle",
+    "path": "fill:none;stroke-width:1.3;stroke-linejoin:round",
+    ".sign *": "fill:none;stroke-width:1.6;stroke-linecap:round;stroke-linejoin:round",
+    ".state rect,.orderfsm .history circle": "stroke-width:1.3",
+    ".final rect+rect": "fill:none;stroke-width:1",
+    ".parallel>rect": "stroke-dasharray:8 4",
+    ".default path": "stroke-width:1",
+    "g.unsure path": "stroke-dasharray:5 3.5",
+    ".happy path": "stroke-width:2.2",
     ".taken path": "stroke-width:3.2",
-    ".state.active rect": "stroke-width:3.4",
+    ".passed rect": "stroke-width:2",
+    ".active rect": "stroke-width:3.4",
+    ".arrow .head": "stroke:none",
 }
+"""What is the same in every light."""
 
 LIGHT: Palette = {
     "page": ("#ffffff",),
@@ -74,15 +78,13 @@ def style(theme: str) -> str:
 def _colours(palette: Palette) -> Iterator[str]:
     one = {name: colours[0] for name, colours in palette.items()}
     yield f".orderfsm .page{{fill:{one['page']}}}"
-    yield f".orderfsm text{{fill:{one['soft']}}}.orderfsm .name,.orderfsm .mid{{fill:{one['ink']}}}"
-    yield f".orderfsm .start{{fill:{one['ink']}}}"
-    for name in ("around", *CATEGORIES):
+    yield f".orderfsm text{{fill:{one['soft']}}}.orderfsm .name,.orderfsm .event{{fill:{one['ink']}}}"
+    yield f".orderfsm .start,.orderfsm .fork rect{{fill:{one['ink']}}}"
+    fill, stroke = palette["around"]
+    yield f".orderfsm .compound rect,.orderfsm .parallel rect,.orderfsm .history circle{{fill:{fill};stroke:{stroke}}}"
+    for name in CATEGORIES:
         fill, stroke = palette[name]
-        shapes = ".state.compound rect,.orderfsm .state.parallel rect,.orderfsm .state.history circle"
-        selector = shapes if name == "around" else f".state.{name} rect"
-        yield f".orderfsm {selector}{{fill:{fill};stroke:{stroke}}}"
-        if name != "around":
-            yield f".orderfsm .{name} .sign *{{stroke:{stroke}}}"
+        yield f".orderfsm .{name} rect{{fill:{fill};stroke:{stroke}}}.orderfsm .{name} .sign *{{stroke:{stroke}}}"
     for classes, name in ((".arrow", "line"), (".happy", "happy"), (".taken", "taken")):
         yield f".orderfsm {classes} path{{stroke:{one[name]}}}.orderfsm {classes} .head{{fill:{one[name]}}}"
-    yield f".orderfsm .state.passed rect{{stroke:{one['taken']}}}.orderfsm .state.active rect{{stroke:{one['taken']}}}"
+    yield f".orderfsm .passed rect,.orderfsm .active rect{{stroke:{one['taken']}}}"

@@ -12,12 +12,12 @@ from orderfsm.step import unknown_configuration
 from orderfsm.table import OPEN, compile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import timedelta
 
     from orderfsm.chart import Basis, Category, Chart, State, Transition
 
-__all__ = ["Edge", "Node", "Picture", "iso", "leaves", "outside", "picture"]
+__all__ = ["Edge", "Node", "Picture", "gathered", "iso", "leaves", "outside", "picture"]
 
 LONGEST = 60
 """How many characters of a guard are shown on an arrow."""
@@ -75,7 +75,7 @@ def picture(chart: Chart, *, configuration: str | None = None, detail: str = "fu
     nodes = tuple(_node(chart, state, active, detail) for state in chart.states)
     edges = [_edge(chart, t, detail) for t in chart.transitions if t.targets]
     if detail == "plain":
-        edges = _gathered(nodes, edges)
+        edges = _gathered(nodes, [replace(edge, basis=None) for edge in edges], _plainly)
     return Picture(chart.title or chart.name, nodes, tuple(edges), tuple(_initial(chart, detail)))
 
 
@@ -123,7 +123,21 @@ def _edge(chart: Chart, transition: Transition, detail: str) -> Edge:
     return Edge(transition.source, transition.targets, label, transition.basis, transition.happy, (transition,))
 
 
-def _gathered(nodes: tuple[Node, ...], edges: list[Edge]) -> list[Edge]:
+def gathered(found: Picture) -> Picture:
+    """The picture with one arrow where all children of a compound state have the same, who may ask included."""
+    return replace(found, edges=tuple(_gathered(found.nodes, list(found.edges), _in_full)))
+
+
+def _plainly(edge: Edge) -> tuple[object, ...]:
+    return edge.label, edge.targets
+
+
+def _in_full(edge: Edge) -> tuple[object, ...]:
+    asked = tuple((each.by, each.reason.mode, each.links) for each in edge.transitions[:1])
+    return edge.label, edge.targets, edge.basis, asked
+
+
+def _gathered(nodes: tuple[Node, ...], edges: list[Edge], key: Callable[[Edge], tuple[object, ...]]) -> list[Edge]:
     """The edges, where all leaves of a compound state have the same one to the outside: one, from the compound state.
 
     Inner states go first, so that arrows are gathered as far out as they can be.
@@ -132,23 +146,22 @@ def _gathered(nodes: tuple[Node, ...], edges: list[Edge]) -> list[Edge]:
         if node.kind is not Kind.COMPOUND:
             continue
         inside = tuple(leaf.name for leaf in nodes if leaf.parent == node.name and not leaf.kind.is_history)
-        same = Counter((edge.label, edge.targets) for edge in edges if edge.source in inside)
-        shared = {key for key, count in same.items() if count == len(inside) > 1 and key[1][0] not in inside}
-        edges = _replaced(edges, node.name, inside, shared)
+        outward = (edge for edge in edges if edge.source in inside and edge.targets[0] not in inside)
+        same = Counter(found for _, found in dict.fromkeys((edge.source, key(edge)) for edge in outward))
+        shared = {found for found, count in same.items() if count == len(inside) > 1}
+        moved = [replace(e, source=node.name) if e.source in inside and key(e) in shared else e for e in edges]
+        edges = _joined(moved, key)
     return edges
 
 
-def _replaced(
-    edges: list[Edge], source: str, inside: tuple[str, ...], shared: set[tuple[str, tuple[str, ...]]]
-) -> list[Edge]:
-    """The edges, the shared ones of the nodes inside replaced by one from `source`, where the first of them stood."""
-    kept: dict[tuple[str, str, tuple[str, ...]], Edge] = {}
+def _joined(edges: list[Edge], key: Callable[[Edge], tuple[object, ...]]) -> list[Edge]:
+    """The edges, the same ones from the same state as one, where the first of them stood."""
+    kept: dict[tuple[object, ...], Edge] = {}
     for edge in edges:
-        moved = edge.source in inside and (edge.label, edge.targets) in shared
-        found = replace(edge, source=source, basis=None) if moved else edge
-        key = (found.source, found.label, found.targets)
-        known = kept.get(key)
-        kept[key] = replace(known, transitions=known.transitions + found.transitions) if known else found
+        known = kept.get((edge.source, key(edge)))
+        if known is not None:
+            edge = replace(known, transitions=known.transitions + edge.transitions, happy=known.happy or edge.happy)
+        kept[edge.source, key(edge)] = edge
     return list(kept.values())
 
 
