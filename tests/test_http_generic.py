@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, Session, SQLModel
 
 from kept import KINDS, PRESS, READY_MADE, UUIDS, Kept, database, lifecycle
-from kept_http import client
+from kept_http import client, serving
 from orderfsm import Chart
 from orderfsm.chart import Guard, Kind, State, Transition
 from orderfsm.diagrams import Overlay, render
@@ -846,6 +846,42 @@ def test_head_is_get_without_a_body(api: httpx.Client) -> None:
         got, head = (api.request(method, path + place, headers=as_("ann")) for method in ("GET", "HEAD"))
         assert (head.status_code, head.content) == (got.status_code, b"")
         assert head.headers.items() - {("date", head.headers["date"])} <= dict(got.headers).items()
+
+
+@contextmanager
+def around(app: FastAPI, way: str) -> Iterator[tuple[httpx.Client, str]]:
+    """A client of an app that lies deeper, and what is cut off of its paths on the way there."""
+    if way == "mounted":
+        outer = FastAPI()
+        outer.mount("/deep", app)
+        with client(outer) as api:
+            yield api, ""
+    elif way == "root path of the server":
+        with serving(app, root_path="/deep") as url, httpx.Client(base_url=url) as api:
+            yield api, "/deep"
+    else:
+
+        async def told(scope: Any, receive: Any, send: Any) -> None:
+            await app(scope | {"root_path": "/deep"}, receive, send)
+
+        with client(told) as api:
+            yield api, "/deep"
+
+
+@pytest.mark.parametrize("way", ["mounted", "root path of the server", "root path beside the path"])
+def test_links_lead_back_through_mounts_and_proxies(sqlite: Engine, way: str) -> None:
+    SQLModel.metadata.create_all(sqlite, tables=[generic.Opened.__table__])
+    given: Any = {"principal": known, "visible": visible(UUIDS), "opening": opening(UUIDS)}
+    app = FastAPI()
+    app.include_router(generic.router(lifecycle(UUIDS), sessions=partial(Session, sqlite), **given))
+    with around(app, way) as (api, cut):
+        made = api.post("/deep/orders".removeprefix(cut), json={}, headers=as_("ann"))
+        path = made.headers["location"]
+        assert path.startswith("/deep/orders/")
+        here = path.removeprefix(cut)
+        assert send(api, here, "ann", "withdraw").headers["location"] == f"{path}/history/2"
+        page = api.get(f"{here}/history?limit=1", headers=as_("ann"))
+        assert page.links["next"]["url"].startswith(f"{path}/history?")
 
 
 def test_openapi_names_every_operation_once_with_what_it_answers(api: httpx.Client) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from pydantic import BaseModel, Field
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from orderfsm.http.wording import blocker_as_dict
@@ -22,6 +24,7 @@ __all__ = [
     "HistoryShown",
     "Moved",
     "StatusShown",
+    "address",
     "events_shown",
     "explained",
     "json_answer",
@@ -160,6 +163,12 @@ def moved(entry: Mapping[str, Any], shown: Mapping[str, Any], location: str, *, 
     headers = {"Location": location, "ETag": etag(entry["sequence"])}
     headers |= {} if replayed is None else {"Idempotent_Replayed": replayed}
     return json_answer(where | {"entry": dict(shown)}, 201, **headers)
+
+
+def address(request: Request) -> str:
+    """The path of a request as its client knows it, quoted: with what a proxy has taken off and says so."""
+    root, path = request.scope.get("root_path", "").rstrip("/"), request.scope["path"]
+    return quote(path if path == root or path.startswith(f"{root}/") else f"{root}{path}")
 
 
 def linked(links: Iterable[Mapping[str, str]]) -> str:

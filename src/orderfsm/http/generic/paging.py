@@ -4,7 +4,6 @@
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
 
 from fastapi import Query
 from sqlalchemy import select
@@ -16,6 +15,7 @@ from orderfsm.pairing import ENTRY
 from orderfsm.sqlmodel import SqlStore
 from orderfsm.sqlmodel.status import told
 
+from .answers import address
 from .keys import OrderKey
 
 __all__ = ["MOST", "Page", "entries", "page", "references"]
@@ -77,7 +77,7 @@ class _Reference:
     """Links to the same history: a path and a query, from parts that are validated."""
 
     def __init__(self, request: Request, down: bool) -> None:  # noqa: FBT001 - a page's
-        self._path = quote(request.scope["path"])
+        self._path = address(request)
         self._order = "desc" if down else "asc"
 
     def __call__(self, rel: str, limit: int, after: int | None) -> dict[str, str]:

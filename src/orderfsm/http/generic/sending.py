@@ -5,7 +5,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
@@ -23,7 +23,7 @@ from orderfsm.lifecycle.outlook import cells
 from orderfsm.sqlmodel import Stateful
 from orderfsm.table import Table
 
-from .answers import moved
+from .answers import address, moved
 from .conditions import Conditions, digest, etag
 from .keys import OrderKey
 from .models import Brought, Opening, Sent
@@ -59,7 +59,7 @@ class Sending:
         """Send an event to the order; the answer is the entry that it has written, also when it is sent again."""
         actor = actor_of(who, sent.role)
         given = digest("send", who, conditions.key)
-        path = request.scope["path"].removesuffix("/events")
+        path = address(request).removesuffix("/events")
 
         def work(session: Session) -> Response:
             order = self._subject.locked(session, who, key)
@@ -68,7 +68,7 @@ class Sending:
             replayed = entry.sequence <= before
             if replayed and (sent.occurred_at or entry.recorded_at) != entry.occurred_at:
                 raise Rejected(422, "key-reused", MESSAGES["key-reused"])  # the lifecycle does not compare claims
-            location = f"{quote(path)}/history/{entry.sequence}"
+            location = f"{path}/history/{entry.sequence}"
             return self._moved(who, entry.as_dict(), location, replayed=replayed)
 
         return Work(work, writes=True, key=given, running=self._running("send", key, given))
@@ -107,7 +107,7 @@ class Sending:
         """Open a new order; the answer is its first entry, its path is in Location."""
         actor = actor_of(who, sent.role)
         given = digest(self._place, who, conditions.key)
-        path = quote(request.scope["path"].rstrip("/"))
+        path = address(request).rstrip("/")
 
         def work(session: Session) -> Response:
             if given is None:
