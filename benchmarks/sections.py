@@ -15,6 +15,7 @@ SECTIONS = {
     "postgresql": "benchmarks.postgresql:figures",
     "writer": "benchmarks.writer:figures",
     "bulk": "benchmarks.bulk:figures",
+    "serving": "benchmarks.serving:figures",
     "reading": "benchmarks.reading:figures",
     "enforcement": "benchmarks.enforcement:figures",
 }

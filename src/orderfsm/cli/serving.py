@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .answer import Answer, Grid, Heading, Misused
 from .database import told, url_of
+from .watching import told_to_stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -64,9 +65,11 @@ def serve(asked: Serving) -> Answer:
         timeout_graceful_shutdown=10,
     )
     server = uvicorn.Server(config)
-    server.run()
-    if not server.started:
-        raise Misused(f"--port: nothing can listen at {asked.host}:{asked.port}; is another program there?")
+    try:
+        with told_to_stop(lambda: None):  # uvicorn stops by itself, and then raises the signal once more
+            server.run()
+    except SystemExit:
+        raise Misused(f"--port: nothing can listen at {asked.host}:{asked.port}; is another program there?") from None
     return Answer({"served": True}, [])
 
 
