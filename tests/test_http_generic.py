@@ -219,6 +219,7 @@ PLACES = (
     ("GET", "/events/accept"),
     ("GET", "/events/nonsense"),
     ("GET", "/diagram"),
+    ("POST", "/explanations"),
     ("POST", "/events"),
 )
 
@@ -244,7 +245,7 @@ def test_every_endpoint_is_for_those_who_see_the_order_and_absent_for_all_others
                 assert told[mine][0] == 404
             elif mine in told:
                 missing = place in ("/history/99", "/events/nonsense")
-                decided = {201, 409} if method == "POST" else {404} if missing else {200}
+                decided = {201, 409} if place == "/events" and method == "POST" else {404} if missing else {200}
                 assert told[mine][0] in decided
                 assert told[absent][0] == 404
         with Session(sqlite) as session:
@@ -658,6 +659,30 @@ def test_an_event_is_explained_as_it_is_in_the_list(api: httpx.Client) -> None:
         assert explained["way"] == [each["event"]]
 
 
+def test_an_event_is_explained_as_it_would_be_sent_and_not_sent(api: httpx.Client) -> None:
+    path = printing(api)
+
+    def verdict(**body: Any) -> dict[str, Any]:
+        answer = api.post(f"{path}/explanations", json=body, headers=as_("press"))
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    link = {"rel": "tracking", "href": "/t"}
+    assert verdict(event="ship", payload={"weight": 1}, links=[link])["allowed"]
+    for body, code in (
+        ({"event": "ship", "payload": {"weight": 0}, "links": [link]}, "guard-refused"),
+        ({"event": "ship", "payload": {"weight": "CANARY"}}, "payload-invalid"),
+        ({"event": "ship", "payload": {"weight": 1}}, "link-missing"),
+        ({"event": "hold"}, "reason-missing"),
+        ({"event": "accept"}, "not-enabled"),
+        ({"event": "CANARY"}, "unknown-event"),
+    ):
+        told = verdict(**body)
+        assert (told["allowed"], told["blockers"][0]["code"]) == (False, code)
+        assert "CANARY" not in str(told["blockers"])
+    assert api.get(path, headers=as_("ann")).json()["revision"] == 3
+
+
 def test_a_diagram_shows_where_the_order_is_and_runs_nothing(api: httpx.Client) -> None:
     path = opened(api)
     before = api.get(f"{path}/diagram", headers=as_("ann"))
@@ -830,6 +855,7 @@ def test_other_methods_are_refused_with_all_that_are_allowed(api: httpx.Client, 
         "/history/1": "GET, HEAD",
         "/history.csv": "GET, HEAD",
         "/events": "GET, HEAD, POST",
+        "/explanations": "POST",
         "/events/accept": "GET, HEAD",
         "/diagram": "GET, HEAD",
     }
@@ -888,7 +914,7 @@ def test_openapi_names_every_operation_once_with_what_it_answers(api: httpx.Clie
     spec = api.get("/openapi.json").json()
     operations = [operation for path in spec["paths"].values() for operation in path.values()]
     ids = [operation["operationId"] for operation in operations]
-    names = ("diagram", "entry", "events", "explain", "export", "history", "open", "send", "status")
+    names = ("diagram", "entry", "events", "explain", "explain_body", "export", "history", "open", "send", "status")
     assert sorted(ids) == [f"orders_test_press_{name}" for name in names]
     for operation in operations:
         assert {"401", "403", "404", "422", "503"} <= operation["responses"].keys()

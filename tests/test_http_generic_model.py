@@ -109,6 +109,17 @@ class Both:
         target = f"{self.path}/events" if self.path else "/orders"
         return self.twins.api.post(target, json=body, headers=headers)
 
+    def verdict(self, call: dict[str, Any]) -> Any:
+        """What is said beforehand of sending the same; None before there is an order."""
+        if not self.path:
+            return None
+        body = {"event": call["event"], "payload": call["payload"]}
+        body |= {"links": [{"rel": rel, "href": "/x"} for rel in call["links"]]}
+        body |= {"reason": {"code": call["reason"]} if call["reason"] else None}
+        answer = self.twins.api.post(f"{self.path}/explanations", json=body, headers={"X-Token": call["who"]})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
     def expected(self, call: dict[str, Any]) -> Any:
         """The entry that the lifecycle writes, or the error that it raises."""
         given: dict[str, Any] = {
@@ -136,7 +147,10 @@ class Both:
         return self.orders.send(session, session.get_one(UUIDS.order, self.key), call["event"], **given)
 
     def do(self, call: dict[str, Any]) -> None:
+        verdict = self.verdict(call)
         expected, answer = self.expected(call), self.told(call)
+        if verdict is not None and call["key"] is None and call["behind"] != 1:
+            assert verdict["allowed"] is (answer.status_code == 201), call
         if isinstance(expected, OrderFsmError):
             seen(expected.code)
             assert answer.json()["code"] in codes(expected), (call, answer.text)

@@ -320,7 +320,7 @@ bodies = st.one_of(
 @settings(max_examples=150)
 @given(body=bodies.map(lambda body: json.dumps(body).encode("utf-8", "surrogatepass")) | st.binary())
 def test_whatever_is_sent_the_server_is_never_at_fault(api: httpx.Client, lamp: str, body: bytes) -> None:
-    for target in (f"{lamp}/events", "/orders", "/wanted", "/any"):
+    for target in (f"{lamp}/events", f"{lamp}/explanations", "/orders", "/wanted", "/any"):
         answer = api.post(target, content=body, headers={"Content-Type": "application/json"})
         assert answer.status_code < 500, body
 

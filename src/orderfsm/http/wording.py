@@ -26,6 +26,8 @@ MESSAGES = {
 BLOCKERS = {
     "unknown-event": "the chart has no such event; ask which are allowed",
     "reason-unknown": "the code is not a reason for this event; use one that is allowed",
+    "guard-failed": "a guard of the event cannot be asked, of this order or of what was sent",
+    "missing-guard": "a guard of the event cannot be asked: its operator has to look",
     "ambiguous": "several events lead to what was seen; send one of them",
 }
 """The same for blockers whose own messages repeat what was sent."""

@@ -18,6 +18,7 @@ from .answers import SAFE, events_shown, explained, json_answer, linked
 from .conditions import etag, unchanged
 from .csv import as_csv
 from .keys import OrderKey
+from .models import Sent
 from .paging import MOST, Page, entries, page, references
 from .subject import Subject, actor_of
 from .units import Work
@@ -123,6 +124,18 @@ class Asking:
             if event_name not in table.alphabet and event_name not in table.starts:
                 raise Rejected(404, "unknown-event", "the chart has no such event; ask which are allowed")
             (found,) = self._lifecycle.explain(session, order, event_name, actor=actor)
+            return json_answer(explained(found), ETag=etag(order.revision))
+
+        return Work(work)
+
+    def verdict(self, who: Principal, key: OrderKey, sent: Sent) -> Work:
+        """Whether an event may be sent now as it is in the body; why not, and the way there. Nothing is sent."""
+        actor = actor_of(who, sent.role)
+
+        def work(session: Session) -> Response:
+            order = self._subject.order(session, who, key)
+            given: dict[str, Any] = {"reason": sent.why(), "links": sent.references(), "payload": sent.payload}
+            (found,) = self._lifecycle.explain(session, order, sent.event, actor=actor, **given)
             return json_answer(explained(found), ETag=etag(order.revision))
 
         return Work(work)

@@ -123,6 +123,7 @@ def _operations(subject: Subject, path: str, making: Making | None) -> dict[str,
         f"{one}/history/{{sequence}}": [Operation("GET", f"{name}_entry", asking.entry, EntryShown)],
         f"{one}/history.csv": [Operation("GET", f"{name}_export", asking.export, "text/csv")],
         f"{one}/events/{{event_name}}": [Operation("GET", f"{name}_explain", asking.explanation, ExplanationShown)],
+        f"{one}/explanations": [Operation("POST", f"{name}_explain_body", asking.verdict, ExplanationShown)],
         f"{one}/diagram": [Operation("GET", f"{name}_diagram", asking.diagram, "image/svg+xml")],
     }
     return {place: operations for place, operations in found.items() if operations}
