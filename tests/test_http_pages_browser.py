@@ -147,8 +147,8 @@ def test_a_page_can_be_read_at_every_size_by_day_and_by_night(site: Site, name: 
         site.enter("provider")
     browser.look(width=width, scheme=scheme)
     site.open(PATHS[name])
-    browser.run("document.querySelectorAll('details').forEach(each => each.open = true)")
     save(browser.picture(), f"{name}-{width}-{scheme}")
+    browser.run("document.querySelectorAll('details').forEach(each => each.open = true)")
     assert browser.run("document.documentElement.scrollWidth") <= width
     assert browser.run(CONTRAST) == []
     assert browser.run(SMALL) == []

@@ -22,6 +22,9 @@ from .shown import line
 __all__ = ["Denial", "Offer", "ReasonField", "denials", "offers"]
 
 
+LOST = "Not possible any more: no way leads to it from here."
+
+
 @dataclass(frozen=True, slots=True)
 class ReasonField:
     """What is asked for as a reason: `codes` with what they mean; `closed` when no others are taken."""
@@ -112,7 +115,7 @@ def _sentence(blocker: Blocker, way: tuple[str, ...] | None) -> str:
     if blocker.code == "not-permitted":
         return f"Only for {' or '.join(blocker.parameters['allowed'])}."
     if blocker.code == "not-enabled":
-        return f"Not from here. First: {', then '.join(way[:-1])}." if way and way[:-1] else "Never from here on."
+        return f"Not from here. First: {', then '.join(way[:-1])}." if way and way[:-1] else LOST
     said = worded_blocker(blocker)
     return f"{said[:1].upper()}{said[1:]}{'' if said.endswith('.') else '.'}"
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from orderfsm.chart import START
 from orderfsm.corrections import SUPERSEDE, VOID
 from orderfsm.errors import OrderFsmError
 from orderfsm.http.generic.csv import as_csv
@@ -19,6 +20,7 @@ from orderfsm.http.generic.paging import Page, entries
 from orderfsm.http.principal import Principal
 from orderfsm.http.unit import Sessions, reading
 from orderfsm.http.wording import worded
+from orderfsm.lifecycle import Lifecycle
 
 from .door import Door, Visitor
 from .draft import Draft
@@ -154,6 +156,7 @@ def standing(seen: Seen, order: Any) -> dict[str, Any]:
         "revision": order.revision,
         "chart": f"{order.chart or chart.name} {order.chart_version or chart.version}",
         "pictured": configuration is not None,
+        "slender": stock.slender,
         "ended": configuration is not None and configuration.final,
     }
 
@@ -177,16 +180,22 @@ def history(session: Session, seen: Seen, before: int | None) -> dict[str, Any]:
     told = [seen.stock.subject.entry(seen.who, each) for each in found[:LISTED]]
     fates = corrected(session, seen, [each["sequence"] for each in told])
     rows = [
-        each | {"title": title(chart, each["event"]), "fates": fates.get(each["sequence"], []), "from": source(each)}
+        each
+        | {
+            "title": title(chart, each["event"]),
+            "fates": fates.get(each["sequence"], []),
+            "from": source(seen.stock.lifecycle, each["before"]),
+        }
         for each in told
     ]
     codes = [each["code"] or each["after"] for each in reversed(told)]
     return {"entries": rows, "older": rows[-1]["sequence"] if len(found) > LISTED else None, "way": codes}
 
 
-def source(entry: Mapping[str, Any]) -> str:
-    """Where an entry begins; empty for the first one."""
-    return "" if entry["before"] in (None, "[*]") else str(entry["before"])
+def source(orders: Lifecycle, before: str | None) -> str:
+    """The code of where an entry begins, or the configuration where it has none; empty for the first entry."""
+    configuration = orders.table.configurations.get(before or START)
+    return (configuration.code if configuration else None) or (before if before and before != START else "")
 
 
 def corrected(session: Session, seen: Seen, sequences: list[int]) -> dict[int, list[tuple[str, int]]]:

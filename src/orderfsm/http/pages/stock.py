@@ -19,6 +19,7 @@ from orderfsm.http.principal import Principal
 from orderfsm.http.shelf import Shelf
 from orderfsm.http.tokens import Grant
 
+from .drawing import slender
 from .shown import line
 from .spelled import spell, unspelled
 
@@ -65,6 +66,11 @@ class Stock:
             if code:
                 found.setdefault(code, self.chart.category_of(name) or "")
         return found
+
+    @cached_property
+    def slender(self) -> bool:
+        """Whether the chart's picture leaves room beside it."""
+        return slender(self.chart)
 
     # --- who and which
 
