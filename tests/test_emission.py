@@ -115,6 +115,8 @@ def test_steps_without_actions_ask_for_nothing_more(engine: Engine) -> None:
             order = Order()
             orders.adopt(session, order, "paid")
             session.commit()
+            orders.send(session, order, "remind")  # the chart is known to the database from here on
+            session.commit()
             session.refresh(order)
             with statements(engine) as seen:
                 orders.send(session, order, "remind")

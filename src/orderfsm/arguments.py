@@ -39,6 +39,10 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
+def _is_text_or_none(value: object) -> bool:
+    return value is None or isinstance(value, str)
+
+
 def _is_actor(value: object) -> bool:
     return value is None or isinstance(value, str) or isinstance(getattr(value, "role", None), str)
 
@@ -81,6 +85,8 @@ _EXPECTED: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "payload": (_is_mapping, "a mapping or None"),
     "facts": (_are_facts, "a mapping, a function that answers one, or None"),
     "guards": (_is_mapping, "a mapping of names to functions, or None"),
+    "key": (_is_text_or_none, "a text or None"),
+    "occurred_at": (_is_moment, "a datetime with a time zone, or None"),
     "now": (_is_moment, "a datetime with a time zone, or None"),
     "codes": (_are_texts, "a list of texts"),
 }

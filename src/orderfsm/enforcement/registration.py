@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, ref
 
@@ -48,7 +49,7 @@ def register(connection: Connection, table: Compiled, *, schema: str | None = No
 
 def registration(table: Compiled, schema: str | None = None) -> tuple[tuple[Any, list[dict[str, str]]], ...]:
     """The rows that make a chart known, by table; the chart comes after its edges, for it says that they are there."""
-    charts, steps = tables(MetaData(), schema)
+    charts, steps = _tables(schema)
     chart, hash_ = table.chart, hash_of(table)
     edge = {"chart_hash": hash_, "chart_profile": chart.profile}
     named = {"hash": hash_, "profile": chart.profile, "digest": digest(table)}
@@ -64,15 +65,21 @@ def adding(dialect: Dialect, into: Any) -> Any:
 
 
 def _known(connection: Connection, table: Compiled, schema: str | None) -> bool:
-    charts, _ = tables(MetaData(), schema)
+    charts, _ = _tables(schema)
     named = {"hash": hash_of(table), "profile": table.chart.profile, "digest": digest(table)}
     found = connection.execute(select(charts.c.hash).filter_by(**named)).first()
     return found is not None
 
 
+@cache
+def _tables(schema: str | None) -> tuple[Any, Any]:
+    """The tables of charts and of edges in a schema, to be asked."""
+    return tables(MetaData(), schema)
+
+
 def registered(connection: Connection, *, schema: str | None = None) -> list[dict[str, str]]:
     """The charts that a database knows: name, version, profile, hash and the digest of their edges, by name."""
-    charts, _ = tables(MetaData(), schema)
+    charts, _ = _tables(schema)
     rows = connection.execute(
         select(charts).order_by(charts.c.name, charts.c.version, charts.c.profile, charts.c.digest)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
@@ -25,7 +26,7 @@ from .savepoint import savepoint
 from .timing import Timing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -351,6 +352,8 @@ class Binding:
 
     def _known(self, session: Session, order: Stateful) -> Known:
         given = {} if self.facts is None else self.facts(session, order)
+        if not isinstance(given, Mapping):
+            raise TypeError(f"the function of facts answers {given!r}; let it answer a mapping of names to values")
         read: dict[str, Callable[[], Sequence[Any]]] = {
             "history": functools.partial(self.store.entries, session, order)
         }
@@ -370,6 +373,8 @@ def standing(
     if configuration is None or revision == 0:
         raise NotOpened(f"{name(order)} has no history yet; open it, or adopt it if it has lived elsewhere")
     if expected is not None and revision != expected:
+        if not isinstance(expected, int):
+            raise TypeError(f"expected_revision is {expected!r}; give a whole number, as order.revision is")
         here = f"{name(order)} is at revision {revision} ({configuration})"
         raise Conflict(f"{here}, not at {expected}; read it again", configuration=configuration, revision=revision)
     return configuration, revision

@@ -27,6 +27,11 @@ class Claims:
     late: Policy = "accept"
     ahead: Policy = "accept"
 
+    def __post_init__(self) -> None:
+        for name, policy in (("late", self.late), ("ahead", self.ahead)):
+            if policy not in ("accept", "refuse") and not isinstance(policy, timedelta):
+                raise ValueError(f"{name} is {policy!r}; give 'accept', 'refuse' or a timedelta")
+
     def verify(
         self, chart: str, configuration: str, event: str, occurred: datetime, last: datetime | None, now: datetime
     ) -> None:

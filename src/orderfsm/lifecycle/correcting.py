@@ -9,6 +9,7 @@ from datetime import datetime
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
+from orderfsm.arguments import expect
 from orderfsm.corrections import OVERRIDE, SUPERSEDE, VOID, Past
 from orderfsm.errors import Blocker, NotEnabled, NotPermitted, ReasonNeeded
 from orderfsm.graph import unknown_configuration
@@ -16,7 +17,7 @@ from orderfsm.history import Link, Reason
 
 from . import sighting
 from .binding import Binding, Decision
-from .request import Request, utc, verify_text
+from .request import Request, links_of, plain_of, utc, verify_text
 from .twin import twin
 
 if TYPE_CHECKING:
@@ -33,11 +34,20 @@ ORIGIN = "correction"
 
 @dataclass(frozen=True, slots=True)
 class Corrections:
-    """The roles that may correct, for each kind of correction; nobody may what is left out."""
+    """The roles that may correct, for each kind of correction; nobody may what is left out.
+
+    Raises TypeError for a text: whoever had a part of it for a role would be let in.
+    """
 
     override: Sequence[str] = ()
     void: Sequence[str] = ()
     supersede: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        for kind in (OVERRIDE, VOID, SUPERSEDE):
+            roles = getattr(self, kind)
+            if isinstance(roles, str) or not all(isinstance(role, str) and role for role in roles):
+                raise TypeError(f'{kind} is {roles!r}; give a list of roles: Corrections({kind}=["operator"])')
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +62,13 @@ class Restated:
     def as_dict(self) -> dict[str, Any]:
         """What is restated, as it goes into JSON. Raises ValueError for nothing, and for what cannot be stored."""
         told: dict[str, Any] = {}
+        expect({name: value for name in ("reason", "occurred_at") if (value := getattr(self, name)) is not ...})
         if not isinstance(self.reason, EllipsisType):
             told["reason"] = _reason(self.reason)
         if not isinstance(self.links, EllipsisType):
-            told["links"] = [link.as_dict() for link in self.links]
+            told["links"] = [link.as_dict() for link in links_of(self.links)]
         if not isinstance(self.payload, EllipsisType):
-            told["payload"] = self.payload
+            told["payload"] = None if self.payload is None else plain_of(self.payload)
         if not isinstance(self.occurred_at, EllipsisType):
             told["occurred_at"] = utc("occurred_at", self.occurred_at).isoformat()
         if not told:
@@ -73,6 +84,11 @@ def _reason(reason: Reason | str | None) -> dict[str, str | None] | None:
         if text is not None:
             verify_text(name, text)
     return {"code": given.code, "text": given.text}
+
+
+def _verify_sequence(name: str, sequence: object) -> None:
+    if type(sequence) is not int:
+        raise TypeError(f"{name} is {sequence!r}; give the sequence of an entry, a whole number")
 
 
 class Correcting(Binding):
@@ -102,6 +118,9 @@ class Correcting(Binding):
         may override, ReasonNeeded, Ambiguous when several configurations fit, NotEnabled when none does or the order is
         there already, and what `send` raises.
         """
+        verify_text("to", to)
+        if corrects is not None:
+            _verify_sequence("corrects", corrects)
         to = self.chart.aliases.get(to, to)
         request = Request(
             f"override {to} {corrects}",
@@ -156,6 +175,9 @@ class Correcting(Binding):
         Raises NotPermitted unless the actor's role may supersede, ReasonNeeded, NotEnabled when there is no such entry
         or it does not count, and what `send` raises.
         """
+        _verify_sequence("sequence", sequence)
+        if not isinstance(restated, Restated):
+            raise TypeError(f"restated is {restated!r}; give a Restated: Restated(reason=…)")
         request = Request(
             f"supersede {sequence}",
             *(SUPERSEDE, actor, ORIGIN, reason, links, restated.as_dict(), key, None, caused_by, expected_revision),

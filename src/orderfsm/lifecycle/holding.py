@@ -29,6 +29,10 @@ class Holding:
     resume: str = "resume"
     release: Literal["anyone", "holder"] = "anyone"
 
+    def __post_init__(self) -> None:
+        if self.release not in ("anyone", "holder"):
+            raise ValueError(f"release is {self.release!r}; give 'anyone' or 'holder'")
+
 
 @dataclass(frozen=True, slots=True)
 class Hold:

@@ -22,8 +22,9 @@ from .correcting import Correcting, Corrections
 from .following import touched
 from .holds import Holds
 from .outlook import Allowed, Explanation
+from .parts import verify_parts
 from .race import lost_race
-from .request import NOBODY, Request
+from .request import NOBODY, Request, verify_text
 from .savepoint import savepoint
 from .sweep import SYSTEM, Swept
 from .twin import twin
@@ -77,6 +78,7 @@ class Lifecycle(Holds, Correcting):
         corrections: Corrections | None = None,
         claims: Claims | None = None,
     ) -> None:
+        verify_parts(store, guards, facts, clock, parent, holding, corrections, claims)
         super().__init__(chart, store, guards, facts, clock, parent, holding, claims)
         self.corrections = corrections or Corrections()
 
@@ -161,6 +163,7 @@ class Lifecycle(Holds, Correcting):
         Raises Ambiguous when what was seen could be several configurations, the refusal of the events that lead there
         when all are refused, NotEnabled when none does, and what `send` raises.
         """
+        verify_text("seen", seen)
         seen = self.chart.aliases.get(seen, seen)
         asked = f"report {seen}"
         request = Request(
@@ -189,6 +192,7 @@ class Lifecycle(Holds, Correcting):
         Its first entry has the event `adopt`; what was before is unknown to its history. Raises Ambiguous when several
         configurations fit, NotEnabled when none does, NotOpened when the order already has a history.
         """
+        verify_text("state", state)
         state = self.chart.aliases.get(state, state)
         asked = f"adopt {state}"
         request = Request(asked, state, actor, origin, reason, links, payload, key, occurred_at, caused_by)
@@ -383,6 +387,8 @@ class Lifecycle(Holds, Correcting):
         payload: Mapping[str, Any] | None = None,
     ) -> tuple[Explanation, ...]:
         """Why an event (or each event of the chart) may not be sent as asked, and the shortest way to it."""
+        if event is not None:
+            verify_text("event", event)
         request = Request("", "", NOBODY if actor is None else actor, "", reason, links, payload)
         call = self._asking(session, order, request)
         barred = self._barred(session, order, call.configuration)
@@ -402,6 +408,8 @@ class Lifecycle(Holds, Correcting):
         keys configuration, code, category, revision, chart, chart_version, and history, a list of what `Entry.as_dict`
         gives; it is None when there is no such order.
         """
+        if type(entries) is not int:
+            raise TypeError(f"entries is {entries!r}; give how many of the last entries there shall be")
         return self.store.status(session, order, entries)
 
     aopen = twin(open)

@@ -11,12 +11,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from orderfsm.history import Actor, Reason
+from orderfsm.arguments import expect
+from orderfsm.history import Actor, Link, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Known", "Request", "verify_text"]
+__all__ = ["Known", "Request", "links_of", "plain_of", "verify_text"]
 
 KEY_LIMIT = 255
 """How many characters an idempotency key may have."""
@@ -52,6 +53,13 @@ class Request:
 
         Called before anything is written: a text that PostgreSQL refuses would cost the caller the whole transaction.
         """
+        try:
+            self._settle(now)
+        except (AttributeError, TypeError):
+            self._expect(now)
+            raise
+
+    def _settle(self, now: datetime) -> None:
         self.recorded_at = utc("the clock", now)
         self.claimed = self.occurred_at is not None
         self.occurred_at = self.recorded_at if self.occurred_at is None else utc("occurred_at", self.occurred_at)
@@ -59,13 +67,20 @@ class Request:
             self.actor = Actor(self.actor)
         if isinstance(self.reason, str):
             self.reason = Reason(self.reason)
-        if self.links:
-            self.links = tuple(self.links)
+        if self.links != ():
+            self.links = links_of(self.links)
         if self.payload is not None:
-            self.plain = json.loads(json.dumps(self.payload, default=_plain, allow_nan=False))
+            self.plain = plain_of(self.payload)
         if self.key is not None and not 0 < len(self.key) <= KEY_LIMIT:
             raise ValueError(f"an idempotency key has 1 to {KEY_LIMIT} characters, not {len(self.key)}")
         self._verify_texts()
+
+    def _expect(self, now: object) -> None:
+        """Raise TypeError that says which of the values is of another type than is asked for, if one is."""
+        names = ("actor", "reason", "links", "payload", "occurred_at", "key")
+        expect({name: getattr(self, name) for name in names})
+        if not isinstance(now, datetime):
+            raise TypeError(f"the clock answers {now!r}; give one that answers an aware datetime")
 
     def _verify_texts(self) -> None:
         texts = {"origin": self.origin, "key": self.key, "caused_by": self.caused_by}
@@ -103,6 +118,25 @@ def verify_text(name: str, text: str) -> None:
         raise ValueError(f"{name} holds half of a surrogate pair, which no database stores; leave it out") from None
 
 
+def links_of(links: Any) -> tuple[Link, ...]:
+    """The links, one after the other; raises TypeError for anything else."""
+    given = tuple(links)
+    if not all(isinstance(link, Link) for link in given):
+        raise TypeError(f"links is a list of Link, not {links!r}")
+    return given
+
+
+def plain_of(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What JSON makes of a payload; raises TypeError for what is no mapping, ValueError for what JSON cannot hold."""
+    try:
+        plain = json.loads(json.dumps(payload, default=_plain, allow_nan=False))
+    except RecursionError:
+        raise ValueError("the payload is nested too deeply, or holds itself; give a flatter one") from None
+    if not isinstance(plain, dict):
+        raise TypeError(f"payload is a mapping or None, not {payload!r}")
+    return plain
+
+
 def _plain(value: object) -> object:
     """What JSON holds instead of a value that it does not know."""
     if isinstance(value, datetime | date):
@@ -122,7 +156,10 @@ def utc(name: str, moment: datetime) -> datetime:
         return moment
     if moment.utcoffset() is None:
         raise ValueError(f"{name}: {moment!r} has no time zone; give an aware datetime, e.g. datetime.now(UTC)")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{name}: {moment!r} has no counterpart in UTC; give one of the years 1 to 9999") from None
 
 
 class Known(Mapping[str, Any]):

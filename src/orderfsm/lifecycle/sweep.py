@@ -18,6 +18,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from orderfsm.arguments import expect
 from orderfsm.errors import Blocker, ChartError, Conflict, NotEnabled, Refused
 from orderfsm.history import Actor
 
@@ -73,6 +74,7 @@ class Sweep:
     def __init__(self, orders: Binding, session: Session, actor: Actor | str | None, *, owned: bool) -> None:
         if orders.timing is None:
             raise ChartError(f"{orders.store.order.__name__} has no timers; give the store a table: timers=…")
+        expect({"actor": actor})
         self._orders = orders
         self._timing: Timing = orders.timing
         self._session = session
@@ -85,6 +87,8 @@ class Sweep:
     def run(self, most: int | None) -> Iterator[Swept]:
         """Send what is due, and say of each timer what became of it; at most so many."""
         begun, count = self._orders.clock(), 0
+        if most is not None and type(most) is not int:
+            raise TypeError(f"most is {most!r}; give how many timers to send at most, or None")
         while most is None or count < most:
             swept = self._next(begun)
             if swept is None:
@@ -245,6 +249,8 @@ async def aonce(
     def run(session: Session, *, owned: bool) -> tuple[Swept, ...]:
         return tuple(Sweep(orders, session, actor, owned=owned).run(most))
 
+    if not isinstance(sessions, AsyncEngine | AsyncSession) and not callable(sessions):
+        raise TypeError(f"sessions is {sessions!r}; give an AsyncEngine, an AsyncSession or a function that makes some")
     if isinstance(sessions, AsyncSession):
         return await sessions.run_sync(run, owned=False)
     async with AsyncSession(sessions) if isinstance(sessions, AsyncEngine) else sessions() as session:
@@ -281,5 +287,7 @@ def again(
 
 
 def made(sessions: Makers) -> Session:
-    """A new session."""
+    """A new session; raises TypeError for what makes none."""
+    if not isinstance(sessions, Engine) and not callable(sessions):
+        raise TypeError(f"sessions is {sessions!r}; give an Engine, a Session or a function that makes some")
     return Session(sessions) if isinstance(sessions, Engine) else sessions()

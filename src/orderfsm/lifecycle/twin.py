@@ -24,6 +24,9 @@ def twin(
     """The same method for an AsyncSession."""
 
     async def twin(self: S, session: AsyncSession, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        if not hasattr(session, "run_sync"):
+            name = method.__name__
+            raise TypeError(f"{type(session).__name__} is no AsyncSession, as a{name} takes; a Session goes to {name}")
         return await session.run_sync(functools.partial(method, self), *args, **kwargs)
 
     twin.__name__ = twin.__qualname__ = f"a{method.__name__}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
 from orderfsm.enforcement import refused
@@ -12,21 +13,23 @@ from orderfsm.errors import Conflict
 from orderfsm.history import Actor, Entry, Link, Reason
 from orderfsm.pairing import pairing
 
+from .bases import HistoryEntry, Stateful
 from .columns import STATE
+from .holds import HoldRow
 from .many import ManyStatements
+from .outbox import OutboxRow
 from .statements import Reading, Statements
 from .status import StatusQuery
+from .timers import TimerRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import Connection, Executable, Row
-    from sqlalchemy.orm import InstanceState, Session
+    from sqlalchemy.orm import InstanceState
     from sqlmodel import SQLModel
 
     from orderfsm.enforcement import Registrar
-
-    from .bases import HistoryEntry, Stateful
 
 __all__ = ["SqlStore", "entry_of"]
 
@@ -47,12 +50,17 @@ class SqlStore:
         timers: type[SQLModel] | None = None,
         holds: type[SQLModel] | None = None,
     ) -> None:
+        for given, base in ((order, Stateful), (history, HistoryEntry)):
+            _verify_kind(given, base)
         self.order = order
         self.history = history
         companions = history.__companions__
         self.outbox = outbox or companions.get("outbox")
         self.timers = timers or companions.get("timers")
         self.holds = holds or companions.get("holds")
+        for companion, kind in ((self.outbox, OutboxRow), (self.timers, TimerRow), (self.holds, HoldRow)):
+            if companion is not None:
+                _verify_kind(companion, kind)
         self.pairing = pairing(order, history)
         self._reading = Reading(self.pairing)
         self._statements: dict[tuple[str, str], Statements] = {}
@@ -81,6 +89,8 @@ class SqlStore:
         state = self._state(session, order)
         if state.key is None:
             return None, 0
+        if state.deleted:
+            raise self._gone(order)
         names = [name for name in self.pairing.mapper.column_attrs.keys() if name not in state.committed_state]  # noqa: SIM118
         session.expire(order, names)
         return self._read(session, order, state)
@@ -89,7 +99,7 @@ class SqlStore:
         connection = session.connection(self.bind)
         found = self._for(connection).position.run(connection, state.key[1]).fetchall()  # type: ignore[index]
         if not found:
-            raise Conflict(f"{self.name(order)} is gone: its row was deleted; nothing can be sent to it")
+            raise self._gone(order)
         configuration, revision = found[0]
         set_committed_value(order, "configuration", configuration)
         set_committed_value(order, "revision", revision)
@@ -112,13 +122,17 @@ class SqlStore:
         query = self._queries.get((dialect.name, dialect.driver))
         if query is None:
             query = self._queries[dialect.name, dialect.driver] = StatusQuery(self.pairing, dialect)
-        return query.run(connection, key, most)
+        try:
+            return query.run(connection, key, most)
+        except (AttributeError, TypeError) as error:
+            raise TypeError(f"{order!r} is neither a {self.order.__name__} nor a key of one ({error})") from error
 
     def _identity(self, session: Session, order: Any) -> tuple[Any, ...] | None:
         """The parts of an order's key, from an object or from a key as `key` gives it; None before it has a row."""
         if isinstance(order, self.order):
             state = self._state(session, order)
             return None if state.key is None else state.key[1]
+        _verify_session(session)
         return self.parts(order)
 
     def parts(self, key: Any) -> tuple[Any, ...]:
@@ -150,16 +164,25 @@ class SqlStore:
         return [(entry_of(key, row), row.fingerprint) for row in rows]
 
     def _state(self, session: Session, order: Stateful) -> InstanceState[Any]:
+        if not isinstance(order, self.order):
+            raise TypeError(f"{type(order).__name__} is no {self.order.__name__}, as the orders of this lifecycle are")
         state: InstanceState[Any] = instance_state(order)
         if state.session is session or state.key is None:
             return state
+        _verify_session(session)
+        if state.was_deleted:
+            raise self._gone(order)
         raise ValueError(f"{self.name(order)} does not belong to this session; get it from the session, or merge it")
+
+    def _gone(self, order: Stateful) -> Conflict:
+        return Conflict(f"{self.name(order)} is gone: its row was deleted; nothing can be sent to it")
 
     # --- writing
 
     def admit(self, session: Session, order: Stateful) -> None:
         """See to it that the order has a row, so that a history can refer to it: add it to the session and flush."""
         if instance_state(order).key is None:
+            _verify_session(session)
             session.add(order)
             session.flush()
 
@@ -195,6 +218,8 @@ class SqlStore:
         Raises RefusedByDatabase when the database enforces histories and does not take the entry.
         """
         state: InstanceState[Any] = instance_state(order)
+        if session._deleted and state in session._deleted:
+            raise ValueError(f"{self.name(order)} is about to be deleted (session.delete); nothing can be sent to it")
         connection = session.connection(self.bind)
         if registrar is not None and connection.engine not in registrar.sure:
             registrar(connection)
@@ -243,6 +268,24 @@ class SqlStore:
         """The order in messages, such as `Order 17`."""
         key = self.key(order)
         return f"{type(order).__name__} {'(new)' if key is None else key}"
+
+
+def _verify_kind(given: object, base: type) -> None:
+    """Raise TypeError for anything but a class on a base that has a table."""
+    if not isinstance(given, type) or not issubclass(given, base) or not hasattr(given, "__table__"):
+        raise TypeError(f"{given!r} is no table of its kind; give a class on {base.__name__} with table=True")
+
+
+def _verify_session(session: object) -> None:
+    """Raise TypeError for anything but a Session, with what to give."""
+    if isinstance(session, Session):
+        return
+    kind = type(session).__name__
+    remedies = {
+        "AsyncSession": "await the method of the same name with an a in front (send: asend)",
+        "scoped_session": "call it: it gives the Session that it stands for",
+    }
+    raise TypeError(f"{kind} is no Session; {remedies.get(kind, 'give a Session of sqlmodel or sqlalchemy.orm')}")
 
 
 # --- between entries and rows
