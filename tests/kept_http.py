@@ -42,10 +42,11 @@ def client(app: Any, **options: Any) -> Iterator[httpx.Client]:
 
 @contextmanager
 def service(folder: Path, *options: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """The URL of `orderfsm serve --demo`, a process of its own in a folder, and the tokens that it has printed."""
+    """The URL of `orderfsm serve --demo`, a process (`pid`) in a folder, and the tokens that it has printed."""
     command = [Path(sys.executable).with_name("orderfsm"), "serve", "--demo", "--port", "0", *options]
     log = (folder / "log").open("w+")
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=log, text=True)
+    (folder / "pid").write_text(str(process.pid))
     try:
         url, deadline = None, time.monotonic() + 60
         while url is None:
