@@ -7,12 +7,12 @@ from itertools import pairwise
 
 from .slot import Link, Slot
 
-__all__ = ["LANE", "settle"]
+__all__ = ["LANE", "distance", "settle"]
 
 GAP, LANE = 22.0, 10.0
 """Between boxes, and between arrows that run beside each other."""
 
-SWEEPS, NEAR = 14, 28.0
+SWEEPS = 24
 
 Near = Sequence[Sequence[tuple[int, float, float]]]
 
@@ -25,14 +25,10 @@ def settle(layers: Sequence[Sequence[int]], slots: Sequence[Slot], links: Sequen
     above, below = _near(len(slots), links)
     both = [[*up, *down] for up, down in zip(above, below, strict=True)]
     for sweep in range(SWEEPS):
-        near = both if sweep >= SWEEPS // 2 else below if sweep % 2 else above
+        near = both if sweep >= SWEEPS // 3 else below if sweep % 2 else above
+        slack = 1_000.0 if sweep < 2 * SWEEPS // 3 else 4.0
         for layer in reversed(layers) if sweep % 2 else layers:
-            _move(layer, slots, near)
-    for _ in range(2):
-        for layer in layers:
-            _align(layer, slots, above)
-        for layer in reversed(layers):
-            _align(layer, slots, below)
+            _move(layer, slots, near, slack)
 
 
 def _near(count: int, links: Iterable[Link]) -> tuple[Near, Near]:
@@ -63,12 +59,12 @@ def _offsets(layer: Sequence[int], slots: Sequence[Slot]) -> Iterator[float]:
         yield x
 
 
-def _move(layer: Sequence[int], slots: Sequence[Slot], near: Near) -> None:
+def _move(layer: Sequence[int], slots: Sequence[Slot], near: Near, slack: float) -> None:
     """The places with the least squares to those wanted: neighbours that push each other share a mean."""
     offsets = list(_offsets(layer, slots))
     pools: list[tuple[float, float, int]] = []
     for slot, offset in zip(layer, offsets, strict=True):
-        wanted, weight = _wanted(slot, slots, near)
+        wanted, weight = _wanted(slot, slots, near, slack)
         pool = (wanted - offset, weight, 1)
         while pools and pools[-1][0] > pool[0]:
             before = pools.pop()
@@ -80,26 +76,13 @@ def _move(layer: Sequence[int], slots: Sequence[Slot], near: Near) -> None:
         slots[slot].x = mean + offset
 
 
-def _wanted(slot: int, slots: Sequence[Slot], near: Near) -> tuple[float, float]:
-    total = sum(weight for _, _, weight in near[slot])
-    if not total:
-        return slots[slot].x, 0.05
-    return sum((slots[other].x + beside) * weight for other, beside, weight in near[slot]) / total, total
-
-
-def _align(layer: Sequence[int], slots: Sequence[Slot], near: Near) -> None:
-    """Straighten the heaviest link of each slot, where it is nearly straight and there is room."""
-    for place, number in enumerate(layer):
-        if not near[number]:
-            continue
-        slot = slots[number]
-        other, beside, _ = max(near[number], key=lambda link: link[2])
-        wanted = slots[other].x + beside
-        if place:
-            before = slots[layer[place - 1]]
-            wanted = max(wanted, before.x + distance(before, slot))
-        if place + 1 < len(layer):
-            after = slots[layer[place + 1]]
-            wanted = min(wanted, after.x - distance(slot, after))
-        if abs(wanted - slot.x) < NEAR:
-            slot.x = wanted
+def _wanted(slot: int, slots: Sequence[Slot], near: Near, slack: float) -> tuple[float, float]:
+    """Where a slot would be best, and how much that counts; the less slack, the more links that are nearly straight."""
+    if not near[slot]:
+        return slots[slot].x, 0.01 / slack
+    total = mean = 0.0
+    for other, beside, weight in near[slot]:
+        x = slots[other].x + beside
+        pull = weight / (abs(x - slots[slot].x) + slack)
+        total, mean = total + pull, mean + pull * x
+    return mean / total, total

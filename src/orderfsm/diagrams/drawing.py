@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from .labels import Word, extent, on_arrow, on_state
 from .level import BESIDE, Arrow, Box, Level, Point, lay_out
-from .scopes import Line, Part, Scope, Scopes
+from .scopes import Line, Part, Piece, Scope, Scopes
 
 if TYPE_CHECKING:
     from .picture import Node, Picture
@@ -83,7 +83,7 @@ class _Plan:
             self._measure(self.scopes.all[None])
             self._hint(self.scopes.all[None])
         self.drawn: list[DrawnBox] = []
-        self.pieces: dict[int, list[tuple[int, list[Point]]]] = {number: [] for number in range(len(self.words))}
+        self.pieces: dict[int, list[list[Point]]] = {number: [] for number in range(len(self.words))}
         self.labels: dict[int, Point] = {}
 
     # --- sizes, from the inside out
@@ -97,19 +97,14 @@ class _Plan:
         boxes = [
             self._box(scope, part, max(tops[number], bottoms[number])) for number, part in enumerate(scope.members)
         ]
-        arrows = [
-            Arrow(
-                piece.source, piece.target, self._room(piece.line) if piece.labelled else (0.0, 0.0), weight, piece.back
-            )
-            for piece in scope.pieces
-            for weight in (self.scopes.lines[piece.line].weight,)
-        ]
+        arrows = [self._arrow(piece) for piece in scope.pieces]
         self.boxes[scope.name] = boxes
         self.levels[scope.name] = lay_out(boxes, arrows, scope.first, scope.last, self._fixed(scope))
 
-    def _room(self, line: int) -> tuple[float, float]:
-        width, height = extent(self.words[line])
-        return width, height + 2 if width else 0.0
+    def _arrow(self, piece: Piece) -> Arrow:
+        width, height = extent(self.words[piece.lines[0]]) if piece.labelled else (0.0, 0.0)
+        weight = max(self.scopes.lines[line].weight for line in piece.lines)
+        return Arrow(piece.source, piece.target, (width, height + 2 if width else 0.0), weight, piece.back)
 
     def _fixed(self, scope: Scope) -> dict[int, float]:
         """The title of a scope stands before its ports; these stand as the other ends of their lines do."""
@@ -150,7 +145,7 @@ class _Plan:
 
     def _compound(self, around: Scope, name: str) -> Box:
         scope, level = self.scopes.all[name], self.levels[name]
-        pieces = {piece.line: number for number, piece in enumerate(around.pieces)}
+        pieces = {piece.lines[0]: number for number, piece in enumerate(around.pieces)}
         tops, bottoms = (
             {
                 pieces[line]: PAD + level.corners[member][0]
@@ -172,7 +167,7 @@ class _Plan:
             ):
                 part = scope.members[member]
                 if part.kind == "state" and part.name in self.scopes.all:
-                    self.hints[part.name, piece.line, top] = x
+                    self.hints[part.name, piece.lines[0], top] = x
         for part in scope.members:
             if part.kind == "state" and part.name in self.scopes.all:
                 self._hint(self.scopes.all[part.name])
@@ -181,13 +176,13 @@ class _Plan:
 
     def drawing(self) -> Drawing:
         """The drawing as a whole."""
-        self._place(self.scopes.all[None], MARGIN, MARGIN, 0)
+        self._place(self.scopes.all[None], MARGIN, MARGIN)
         level = self.levels[None]
         lines = tuple(map(self._line, range(len(self.words))))
         width, height = level.width + 2 * MARGIN, level.height + 2 * MARGIN
         return Drawing(width, height, tuple(self.drawn), lines, self.scopes.loops)
 
-    def _place(self, scope: Scope, x: float, y: float, depth: int) -> None:
+    def _place(self, scope: Scope, x: float, y: float) -> None:
         level, boxes = self.levels[scope.name], self.boxes[scope.name]
         for part, box, corner in zip(scope.members, boxes, level.corners, strict=True):
             left, top = x + corner[0], y + corner[1]
@@ -197,13 +192,14 @@ class _Plan:
             words, loop = (on_state(node), self.loops.get(node.name)) if node else ((), None)
             self.drawn.append(DrawnBox(part, node, left, top, box.frame, box.height, words, loop))
             if node and node.name in self.scopes.all:
-                self._place(self.scopes.all[node.name], left + PAD, top + PAD / 2, depth + 1)
+                self._place(self.scopes.all[node.name], left + PAD, top + PAD / 2)
         for number, piece in enumerate(scope.pieces):
             path = [(x + dx, y + dy) for dx, dy in self._to_borders(scope, number)]
-            self.pieces[piece.line].append((depth, path))
+            for line in piece.lines:
+                self.pieces[line].append(path)
             if piece.labelled:
                 dx, dy = level.labels[number]
-                self.labels[piece.line] = (x + dx, y + dy)
+                self.labels[piece.lines[0]] = (x + dx, y + dy)
 
     def _to_borders(self, scope: Scope, number: int) -> list[Point]:
         """The path of a piece, out to the border where it ends at a port."""
@@ -216,9 +212,10 @@ class _Plan:
 
     def _line(self, number: int) -> DrawnLine:
         """The pieces of a line one after the other: out of its source, across, and into its target."""
-        line, words = self.scopes.lines[number], self.words[number]
+        line = self.scopes.lines[number]
+        words = self.words[number] if number in self.labels else ()
         points: list[Point] = []
-        for path in _joined([path for _, path in self.pieces[number]]):
+        for path in _joined(self.pieces[number]):
             points += path[1:] if points else path
         return DrawnLine(line, tuple(points), words, self.labels.get(number, (0.0, 0.0)), extent(words))
 

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orderfsm.chart import Basis
-
 from .words import LINE, measured, wrapped
 
 if TYPE_CHECKING:
@@ -19,6 +17,7 @@ SIZES = {"name": 13.0, "answer": 11.0, "event": 11.0, "unsure": 11.0, "detail": 
 """Style -> the size of its letters."""
 
 HEIGHTS = {"name": 17.0}
+WIDER = {"name": 1.1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,9 @@ def extent(words: Sequence[Word]) -> tuple[float, float]:
     """The width and height of lines below each other; nothing for none."""
     if not words:
         return 0.0, 0.0
-    return max(measured(word.text, SIZES[word.style]) for word in words) + 2, sum(word.height for word in words)
+    return max(measured(word.text, SIZES[word.style] * WIDER.get(word.style, 1.0)) for word in words) + 2, sum(
+        word.height for word in words
+    )
 
 
 def on_state(node: Node) -> tuple[Word, ...]:
@@ -57,8 +58,8 @@ def on_arrow(edges: Iterable[Edge], detail: str) -> tuple[Word, ...]:
 
 
 def _event(edge: Edge, detail: str) -> Iterator[Word]:
-    unsure = detail == "full" and edge.basis in (Basis.LATER, Basis.INFERRED)
-    for line in wrapped(edge.label, 26):
+    unsure = detail == "full" and not edge.sure
+    for line in wrapped(edge.label, 30):
         yield Word(line, "unsure" if unsure else "event")
     if detail == "full":
         for line in wrapped(_details(edge), 28):

@@ -16,6 +16,7 @@ from .columns import LANE, settle
 from .crossings import ordered
 from .layers import ranks
 from .slot import Link, Slot
+from .straight import straighten
 from .tracks import tracks
 
 __all__ = ["BESIDE", "Arrow", "Box", "Level", "Point", "lay_out"]
@@ -107,6 +108,7 @@ class _Drawing:
         self.layers = ordered(layers, self.slots, self.links, fixed)
         self._meet()
         settle(self.layers, self.slots, self.links)
+        straighten(self.layers, self.slots, self.links, self.chains)
         self._measure()
 
     def _chain(self, number: int) -> list[int]:

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from orderfsm.chart import START, Kind
+from orderfsm.chart import START, Basis, Kind
 from orderfsm.step import unknown_configuration
 from orderfsm.table import OPEN, compile
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import timedelta
 
-    from orderfsm.chart import Basis, Category, Chart, State, Transition
+    from orderfsm.chart import Category, Chart, State, Transition
 
 __all__ = ["Edge", "Node", "Picture", "gathered", "iso", "leaves", "outside", "picture"]
 
@@ -50,6 +50,16 @@ class Edge:
     basis: Basis | None = None
     happy: bool = False
     transitions: tuple[Transition, ...] = ()
+
+    @property
+    def asked(self) -> tuple[object, ...]:
+        """Who may send the event, and what goes with it."""
+        return tuple((each.by, each.reason.mode, each.links) for each in self.transitions[:1])
+
+    @property
+    def sure(self) -> bool:
+        """Whether the source or its documents say so."""
+        return self.basis in (None, Basis.STATED, Basis.DOCUMENTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +143,7 @@ def _plainly(edge: Edge) -> tuple[object, ...]:
 
 
 def _in_full(edge: Edge) -> tuple[object, ...]:
-    asked = tuple((each.by, each.reason.mode, each.links) for each in edge.transitions[:1])
-    return edge.label, edge.targets, edge.basis, asked
+    return edge.label, edge.targets, edge.basis, edge.asked
 
 
 def _gathered(nodes: tuple[Node, ...], edges: list[Edge], key: Callable[[Edge], tuple[object, ...]]) -> list[Edge]:

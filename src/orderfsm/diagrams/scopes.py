@@ -39,6 +39,11 @@ class Line:
     said: bool = True
 
     @property
+    def sure(self) -> bool:
+        """Whether it is drawn solid."""
+        return not self.edges or any(edge.sure for edge in self.edges)
+
+    @property
     def weight(self) -> float:
         """How straight it should be."""
         return HAPPY if any(edge.happy for edge in self.edges) else ORDINARY
@@ -46,9 +51,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The part of a line in one level: from a member to a member, by number; `back` when it runs upwards."""
+    """The part of a line in one level: from a member to a member, by number; `back` when it runs upwards.
 
-    line: int
+    Several lines share one from the border of the state that they come from, when they say the same and lead to the
+    same; then the first of `lines` says it.
+    """
+
+    lines: tuple[int, ...]
     source: int
     target: int
     back: bool
@@ -174,30 +183,60 @@ class Scopes:
 
     def _across(self, scope: Scope, numbers: Sequence[int]) -> None:
         index = {part: place for place, part in enumerate(scope.members)}
-        lines = [self.lines[number] for number in numbers]
+        groups = list(self._bundled(scope, numbers))
+        lines = [self.lines[group[0]] for group in groups]
         ends = [(self.member(scope.name, line.source), self.member(scope.name, line.target)) for line in lines]
         pairs = [(index[source], index[target]) for source, target in ends]
         ups = turned(len(scope.members), pairs, [line.weight for line in lines])
-        for number, line, (source, target), pair, back in zip(numbers, lines, ends, pairs, ups, strict=True):
-            scope.pieces.append(Piece(number, *pair, back, labelled=line.said))
+        for group, line, (source, target), pair, back in zip(groups, lines, ends, pairs, ups, strict=True):
+            scope.pieces.append(Piece(group, *pair, back, labelled=line.said))
             if source != line.source:
-                self._inwards(number, source.name, line.source, entering=False, top=back, labelled=False)
+                for number in group:
+                    inner = self.lines[number].source
+                    self._inwards(number, source.name, inner, entering=False, top=back, labelled=False, port=group[0])
             if target != line.target:
-                self._inwards(number, target.name, line.target, entering=True, top=not back, labelled=False)
+                for number in group:
+                    self._inwards(number, target.name, line.target, entering=True, top=not back, labelled=False)
 
-    def _inwards(self, number: int, scope: str, part: Part, *, entering: bool, top: bool, labelled: bool) -> None:
-        """The pieces of a line between the border of a scope and a part in it, one per level."""
+    def _bundled(self, scope: Scope, numbers: Sequence[int]) -> Iterator[tuple[int, ...]]:
+        """The lines of a scope; those that leave a state from inside, say the same and lead to the same go together."""
+        groups: dict[object, list[int]] = {}
+        for number in numbers:
+            line = self.lines[number]
+            source, target = self.member(scope.name, line.source), self.member(scope.name, line.target)
+            said = tuple((edge.label, edge.asked) for edge in line.edges)
+            shared = line.said and said and source != line.source and target == line.target
+            groups.setdefault((source, target, said) if shared else number, []).append(number)
+        for group in groups.values():
+            yield tuple(sorted(group, key=lambda number: (-self.lines[number].weight, not self.lines[number].sure)))
+
+    def _inwards(
+        self, number: int, scope: str, part: Part, *, entering: bool, top: bool, labelled: bool, port: int = -1
+    ) -> None:
+        """The pieces of a line between the border of a scope and a part in it, one per level.
+
+        It meets the outermost border at the port of another line, when one is named.
+        """
         here: str = scope
+        name = str(number if port < 0 else port)
         while True:
             level, member = self.all[here], self.member(here, part)
-            level.members.append(Part("port", str(number)))
-            port, inner = len(level.members) - 1, level.members.index(member)
-            (level.first if top else level.last).append(port)
-            ends = (port, inner) if entering else (inner, port)
-            level.pieces.append(Piece(number, *ends, back=top is not entering, labelled=labelled))
+            ends = (self._port(level, name, top=top), level.members.index(member))
+            ends = ends if entering else (ends[1], ends[0])
+            level.pieces.append(Piece((number,), *ends, back=top is not entering, labelled=labelled))
             if member == part:
                 return
-            here, labelled = member.name, False
+            here, name, labelled = member.name, str(number), False
+
+    def _port(self, scope: Scope, name: str, *, top: bool) -> int:
+        """The number of the port of a line on a border."""
+        border = scope.first if top else scope.last
+        for member in border:
+            if scope.members[member].name == name:
+                return member
+        scope.members.append(Part("port", name))
+        border.append(len(scope.members) - 1)
+        return border[-1]
 
 
 def _merged(lines: Sequence[Line]) -> list[Line]:

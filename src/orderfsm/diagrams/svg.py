@@ -9,7 +9,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from orderfsm.chart import Basis, Kind
+from orderfsm.chart import Kind
 
 from .drawing import drawing
 from .glyphs import glyph
@@ -126,7 +126,7 @@ class _Page:
     # --- arrows
 
     def classes(self, edges: Sequence[Edge]) -> str:
-        sure = not edges or any(edge.basis in (None, Basis.STATED, Basis.DOCUMENTED) for edge in edges)
+        sure = not edges or any(edge.sure for edge in edges)
         happy = any(edge.happy for edge in edges)
         walked = any(self.marked.walks(edge.transitions) for edge in edges)
         marked = ("arrow", "" if edges else "default", "" if sure else "unsure", "happy" if happy else "")

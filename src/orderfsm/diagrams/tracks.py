@@ -19,24 +19,34 @@ def tracks(spans: Sequence[Span]) -> list[int]:
 
     Arrows share a track only where they keep apart. Which runs above which is decided by how often they cross.
     """
-    level = [number for number, (x1, x2) in enumerate(spans) if abs(x1 - x2) >= STRAIGHT]
     found = [-1] * len(spans)
     done: list[int] = []
-    while level:
-        number = min(level, key=lambda one: (sum(_worse(spans[one], spans[other]) for other in level), one))
-        level.remove(number)
+    for number in _downwards(spans):
         found[number] = max((found[other] + 1 for other in done if _meet(spans[number], spans[other])), default=0)
         done.append(number)
     return found
 
 
+def _downwards(spans: Sequence[Span]) -> list[int]:
+    """The arrows that do not go straight, from the uppermost: each is put where it crosses the others least."""
+    level = [number for number, (x1, x2) in enumerate(spans) if abs(x1 - x2) >= STRAIGHT]
+    above = {(one, other): _crossings(spans[one], spans[other]) for one in level for other in level if one != other}
+    order: list[int] = []
+    for number in [*level, *level]:
+        if number in order:
+            order.remove(number)
+        cost = sum(above[number, other] for other in order)
+        best, least = 0, cost
+        for place, other in enumerate(order, start=1):
+            cost += above[other, number] - above[number, other]
+            if cost < least:
+                best, least = place, cost
+        order.insert(best, number)
+    return order
+
+
 def _meet(one: Span, other: Span) -> bool:
     return min(one) < max(other) + APART and min(other) < max(one) + APART
-
-
-def _worse(upper: Span, lower: Span) -> int:
-    """How much worse it is that one runs above the other than the other way round."""
-    return _crossings(upper, lower) - _crossings(lower, upper)
 
 
 def _crossings(upper: Span, lower: Span) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from unicodedata import east_asian_width
 
 from orderfsm.printable import printable
@@ -10,6 +11,9 @@ __all__ = ["LINE", "measured", "wrapped"]
 
 LINE = 13.5
 """From one line of small letters to the next."""
+
+JOINTS = "_./:,(-"
+"""Behind these a long word may go on in the next line."""
 
 NARROW, WIDE = frozenset("iIjlt.,:;'|!()[]/\\f "), frozenset("mwMW@%&")
 
@@ -30,13 +34,21 @@ def _width(character: str) -> float:
 
 
 def wrapped(text: str, most: int) -> tuple[str, ...]:
-    """The text in lines of about so many characters; words that are longer are cut. () for an empty text."""
+    """The text in lines of about so many characters; longer words are cut, behind a joint where there is one."""
     lines: list[str] = []
     for word in printable(" ".join(text.split())).split(" ") if text.strip() else ():
-        pieces = [word[start : start + most] for start in range(0, len(word), most)] or [""]
-        for piece in pieces:
+        for piece in _pieces(word, most):
             if lines and len(lines[-1]) + 1 + len(piece) <= most:
                 lines[-1] += f" {piece}"
             else:
                 lines.append(piece)
     return tuple(lines)
+
+
+def _pieces(word: str, most: int) -> Iterator[str]:
+    while len(word) > most:
+        joint = max(word.rfind(sign, 0, most) for sign in JOINTS) + 1
+        end = joint if joint > most // 2 else most
+        yield word[:end]
+        word = word[end:]
+    yield word
