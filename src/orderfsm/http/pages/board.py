@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 from starlette.requests import Request
@@ -29,12 +28,13 @@ MOST = 50
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """The orders of one state: how many there are, and the first of them."""
+    """The orders of one state: how many there are, and the first of them; `name` is what its code means."""
 
     code: str
+    name: str
     category: str
     count: int
-    cards: Sequence[Card]
+    cards: Sequence[Card] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Board:
             "name": stock.shelf.name,
             "title": line(stock.chart.title or stock.shelf.name),
             "code": code,
-            "states": states(stock, counts),
+            "states": columns(stock, counts),
             "total": sum(counts.values()),
             "cards": cards[:MOST],
             "next": cards[MOST - 1].key if len(cards) > MOST else None,
@@ -107,38 +107,29 @@ def searched(request: Request) -> str:
 
 def panel(session: Session, stock: Stock, who: Principal, text: str, shown: int) -> Panel:
     """A shelf for the board: a column per code, in the order of the chart."""
-    columns = found(session, stock, who, text, shown) if text else counted(session, stock, who, shown)
+    parts = found(session, stock, who, text, shown) if text else counted(session, stock, who, shown)
     title = line(stock.chart.title or stock.shelf.name)
-    return Panel(stock.shelf.name, title, ", ".join(stock.roles(who)), columns)
+    return Panel(stock.shelf.name, title, ", ".join(stock.roles(who)), parts)
 
 
 def counted(session: Session, stock: Stock, who: Principal, shown: int) -> list[Column]:
     """The columns of all orders."""
-    counts = stock.counts(session, who)
     return [
-        Column(
-            state["code"],
-            state["category"],
-            state["count"],
-            stock.cards(session, who, shown, code=state["code"]) if state["count"] else [],
-        )
-        for state in states(stock, counts)
+        replace(column, cards=stock.cards(session, who, shown, code=column.code)) if column.count else column
+        for column in columns(stock, stock.counts(session, who))
     ]
 
 
 def found(session: Session, stock: Stock, who: Principal, text: str, shown: int) -> list[Column]:
     """The columns of the orders whose titles have a text."""
-    columns: dict[str, list[Card]] = {}
+    cards: dict[str, list[Card]] = {}
     for card in stock.matching(session, who, text):
-        columns.setdefault(card.code if card.code in stock.categories else ELSEWHERE, []).append(card)
-    counts = {code: len(cards) for code, cards in columns.items()}
-    return [
-        Column(state["code"], state["category"], state["count"], columns.get(state["code"], [])[: 5 * shown])
-        for state in states(stock, counts)
-    ]
+        cards.setdefault(card.code if card.code in stock.categories else ELSEWHERE, []).append(card)
+    counts = {code: len(each) for code, each in cards.items()}
+    return [replace(column, cards=cards.get(column.code, [])[: 5 * shown]) for column in columns(stock, counts)]
 
 
-def states(stock: Stock, counts: dict[str, int]) -> list[dict[str, Any]]:
-    """The codes of a chart with their categories and how many orders each has; elsewhere only where some are."""
+def columns(stock: Stock, counts: dict[str, int]) -> list[Column]:
+    """The codes of a chart and how many orders each has; elsewhere only where some are."""
     rows = [*stock.categories.items(), *([(ELSEWHERE, "")] if counts.get(ELSEWHERE) else [])]
-    return [{"code": code, "category": category, "count": counts.get(code, 0)} for code, category in rows]
+    return [Column(code, stock.names.get(code, ""), category, counts.get(code, 0)) for code, category in rows]

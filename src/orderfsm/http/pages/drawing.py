@@ -17,7 +17,7 @@ DRAWN = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inlin
 TRACED = 1_000
 """Of how many entries, the latest ones, a picture shows the way."""
 
-BESIDE = 640
+BESIDE = 800
 """How wide a picture may be, in CSS pixels, that stands beside something else on a large screen."""
 
 

@@ -44,13 +44,13 @@ def compact(payload: Any) -> str:
 
 
 def moment(when: datetime | str | None, precision: Literal["seconds", "minutes"] = "seconds") -> str:
-    """A moment as a `time` element in UTC; the attribute has all of it."""
+    """A moment as a `time` element in UTC, which is said with the seconds; the attribute has all of it."""
     if when is None:
         return "—"
     exact = (datetime.fromisoformat(when) if isinstance(when, str) else when).astimezone(UTC)
-    shown = f"{exact:%Y-%m-%d %H:%M:%S}" if precision == "seconds" else f"{exact:%Y-%m-%d %H:%M}"
     zone = '<abbr title="Coordinated Universal Time">UTC</abbr>'
-    return Markup(f'<time datetime="{exact:%Y-%m-%dT%H:%M:%S.%fZ}">{shown} {zone}</time>')  # noqa: S704 - digits alone
+    shown = f"{exact:%Y-%m-%d %H:%M}" if precision == "minutes" else f"{exact:%Y-%m-%d %H:%M:%S} {zone}"
+    return Markup(f'<time datetime="{exact:%Y-%m-%dT%H:%M:%S.%fZ}">{shown}</time>')  # noqa: S704 - digits alone
 
 
 def followed(href: Any) -> str | None:

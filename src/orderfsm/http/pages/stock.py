@@ -68,6 +68,16 @@ class Stock:
         return found
 
     @cached_property
+    def names(self) -> dict[str, str]:
+        """Code -> what the chart calls the state, where that is not the code again."""
+        found: dict[str, str] = {}
+        for state in self.chart.states:
+            code = self.chart.code_of(state.name) if state.kind in (Kind.ATOMIC, Kind.FINAL) else None
+            if code and state.title and state.title.casefold() != code.casefold():
+                found.setdefault(code, line(state.title))
+        return found
+
+    @cached_property
     def slender(self) -> bool:
         """Whether the chart's picture leaves room beside it."""
         return slender(self.chart)
