@@ -33,11 +33,15 @@ class Overlay:
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """An overlay in the words of a chart: the active states, those passed, and the transitions taken, by identity."""
+    """An overlay in the words of a chart: the active states, those passed, and the transitions taken, by identity.
+
+    `begun` are the states that the first steps led to.
+    """
 
     active: frozenset[str] = frozenset()
     passed: frozenset[str] = frozenset()
     walked: frozenset[int] = frozenset()
+    begun: frozenset[str] = frozenset()
 
     def walks(self, transitions: tuple[Transition, ...]) -> bool:
         """Whether one of the transitions was taken."""
@@ -55,15 +59,21 @@ def marks(chart: Chart, overlay: Overlay) -> Marks:
     if overlay.current is not None and overlay.current not in table.configurations:
         raise unknown_configuration(table, overlay.current)
     pairs = tuple(dict.fromkeys(overlay.taken))
+    first = [table.configurations[after] for before, after in pairs if _is_first(before) and after in table.rows]
     been = [table.configurations[text] for pair in pairs for text in pair if text in table.configurations]
     return Marks(
         active=table.configurations[overlay.current].states if overlay.current is not None else frozenset(),
         passed=frozenset(state for configuration in been for state in configuration.states),
         walked=frozenset(id(arrow) for pair in pairs for step in _steps(table, *pair) for arrow in step.transitions),
+        begun=frozenset(state for configuration in first for state in configuration.states),
     )
 
 
 def _steps(table: Table, before: str | None, after: str) -> Iterator[Step]:
-    origin = None if before in (None, "", START) else before
+    origin = None if _is_first(before) else before
     if origin is None or origin in table.rows:
         yield from (step for step in steps_from(table, origin) if step.after == after)
+
+
+def _is_first(before: str | None) -> bool:
+    return before in (None, "", START)

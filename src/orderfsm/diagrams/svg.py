@@ -16,6 +16,7 @@ from .glyphs import glyph
 from .overlay import Marks, Overlay, marks
 from .palette import style
 from .picture import gathered, picture
+from .scopes import Part
 from .shapes import bow, circle, group, head, number, path, rect, text, words
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from .drawing import Drawing, DrawnBox, DrawnLine
     from .picture import Edge, Node
+    from .scopes import Line
 
 __all__ = ["THEMES", "render"]
 
@@ -79,7 +81,7 @@ class _Page:
 
     def rank(self, line: DrawnLine) -> int:
         """What has a higher rank lies upon the rest."""
-        classes = self.classes(line.line.edges)
+        classes = self.classes(line.line)
         return 2 * ("taken" in classes) + ("happy" in classes)
 
     # --- states
@@ -125,26 +127,25 @@ class _Page:
 
     # --- arrows
 
-    def classes(self, edges: Sequence[Edge]) -> str:
-        sure = not edges or any(edge.sure for edge in edges)
-        happy = any(edge.happy for edge in edges)
-        walked = any(self.marked.walks(edge.transitions) for edge in edges)
-        marked = ("arrow", "" if edges else "default", "" if sure else "unsure", "happy" if happy else "")
+    def classes(self, line: Line) -> str:
+        happy = any(edge.happy for edge in line.edges)
+        begun = line.source == Part("start", "") and not line.edges and line.target.name in self.marked.begun
+        walked = begun or any(self.marked.walks(edge.transitions) for edge in line.edges)
+        marked = ("arrow", "" if line.edges else "default", "" if line.sure else "unsure", "happy" if happy else "")
         return " ".join(filter(None, (*marked, "taken" if walked else "")))
 
     def line(self, line: DrawnLine) -> str:
-        edges = line.line.edges
         drawn = path(line.points) + head(line.points) + words(line.words, *line.label)
         ends = {"from": line.line.source.name, "to": line.line.target.name}
-        return group(self.classes(edges), drawn, title=_arrows(edges), **ends)
+        return group(self.classes(line.line), drawn, title=_arrows(line.line.edges), **ends)
 
     def loop(self, box: DrawnBox) -> str:
         """An arrow from a state to itself, on its right."""
-        edges = self.drawing.loops[box.part.name].edges
+        line = self.drawing.loops[box.part.name]
         x, y = box.x + box.width, box.y + box.height / 2
         beside = words(box.loop or (), x + 26, y - sum(word.height for word in box.loop or ()) / 2)
         ends = {"from": box.part.name, "to": box.part.name}
-        return group(self.classes(edges), bow(x, y) + beside, title=_arrows(edges), **ends)
+        return group(self.classes(line), bow(x, y) + beside, title=_arrows(line.edges), **ends)
 
 
 def _is_around(node: Node) -> bool:
