@@ -19,7 +19,7 @@ MESSAGES = {
     "not-opened": "the order was not opened yet, or it was opened before; read it again",
     "stored-state-unknown": "the order is in a state that its chart does not have; its operator has to look",
     "refused-by-database": "the database does not take this entry; nothing was written",
-    "in-doubt": "it is not known whether it was written; send it again with its idempotency key, or read the order first",
+    "in-doubt": "it is not known whether it was written; send it again with its idempotency key, or read the order",
 }
 """What is said of errors whose own messages name tables, keys or statements."""
 
