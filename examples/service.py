@@ -41,7 +41,7 @@ ACCOUNTS = {
 }
 
 
-def whoever_asks(
+async def whoever_asks(
     sent: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
 ) -> Principal | None:
     return ACCOUNTS.get(sent.credentials) if sent else None
