@@ -459,6 +459,17 @@ def test_of_two_who_have_seen_the_same_revision_one_wins(engine: Engine) -> None
         assert {answer.headers["etag"] for answer in answers} == {'"2"'}
 
 
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+def test_of_two_ends_of_an_order_one_happens(engine: Engine, asynchronous: bool) -> None:
+    with served(engine, asynchronous=asynchronous) as api, ThreadPoolExecutor(8) as pool:
+        for _ in range(5):
+            path = opened(api)
+            answers = list(pool.map(lambda event, path=path: send(api, path, "ann", event), ["withdraw", "reject"] * 4))
+            assert sorted(answer.status_code for answer in answers) == [201] + [409] * 7
+            assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"not-enabled"}
+            assert api.get(path, headers=as_("ann")).json()["revision"] == 2
+
+
 # --- what the service requires
 
 
