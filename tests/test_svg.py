@@ -281,11 +281,8 @@ def test_arrows_that_are_inferred_are_drawn_apart() -> None:
 def test_categories_differ_in_shape_and_colour() -> None:
     every = tuple(State(str(category), category=category) for category in Category)
     root = drawn(Chart("x/y", every, initial=("open",)))
-    signs = {
-        e.get("data-state"): [p.attrib.items() for p in classes(e, "sign")[0].iter()][1:]
-        for e in classes(root, "state")
-    }
-    assert len({str([sorted(items) for items in sign]) for sign in signs.values()}) == len(Category)
+    signs = [[(part.tag, *sorted(part.attrib.items())) for part in sign] for sign in classes(root, "sign")]
+    assert len({str(sign) for sign in signs}) == len(signs) == len(Category)
     sheet = root.findtext(f"{SVG}style") or ""
     fills = [re.findall(rf"\.{category} rect{{fill:(#\w+)", sheet)[0] for category in Category]
     assert len(set(fills)) == len(Category)
@@ -386,7 +383,7 @@ def test_no_name_or_text_breaks_out(payload: str) -> None:
     chart = Chart("x/y", inside, arrows, title=payload, initial=(payload,))
     harmless = drawn(simple()).findtext(f"{SVG}style")
     assert_safe(drawn(chart), harmless)
-    assert_safe(drawn(chart, configuration="b", detail="plain"), harmless)
+    assert_safe(drawn(chart, detail="plain"), harmless)
 
 
 def assert_safe(root: ET.Element, style: str | None) -> None:
