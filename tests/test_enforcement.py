@@ -480,6 +480,42 @@ def test_orders_move_with_their_history_only(order: tuple[Raw, Callable[..., str
     assert _moved(connection) == before
 
 
+def test_an_entry_does_not_stay_without_the_move_of_its_order(order: tuple[Raw, Callable[..., str]]) -> None:
+    connection, _ = order
+    table = compile(PRESS)
+    connection.run(*insert("order_history", {"order_id": 2}, 1, fields(table, "[*]", "adopt", "completed")))
+    connection.run("CREATE UNIQUE INDEX one_of_a_kind ON orders (code)")
+    before = _moved(connection)
+    entry, values = insert("order_history", {"order_id": 1}, 3, fields(table, "accepted", "complete", "completed"))
+    ignoring = ["INSERT OR IGNORE", "INSERT OR FAIL"] if connection.sqlite else []
+    statements = [entry, f"{entry} ON CONFLICT DO NOTHING", *(entry.replace("INSERT", verb, 1) for verb in ignoring)]
+    for statement in statements:
+        assert connection.said(statement, values), statement
+    with contextlib.suppress(sqlite3.IntegrityError):
+        if connection.sqlite:
+            connection.run(statements[2], values)
+    assert _moved(connection) == before
+
+
+def test_where_foreign_keys_are_on_an_order_with_a_history_is_not_replaced(tmp_path: Path) -> None:
+    url = database("sqlite", tmp_path, None)
+    known(url, PRESS)
+    with raw(url) as connection:
+        connection.run("COMMIT")
+        connection.run("CREATE UNIQUE INDEX one_reference ON orders (reference)")
+        connection.run("PRAGMA foreign_keys = ON")
+        connection.run("BEGIN IMMEDIATE")
+        live(connection, PRESS, [], 2)
+        live(connection, PRESS, lives(PRESS)["accepted"], 1)
+        connection.run("UPDATE orders SET reference = 'A' WHERE id = 1")
+        for statement in (
+            "REPLACE INTO orders (id, data, reference) VALUES (3, '{}', 'A')",
+            "UPDATE OR REPLACE orders SET reference = 'A' WHERE id = 2",
+        ):
+            assert connection.said(statement) == "FOREIGN KEY constraint failed"
+        connection.run("COMMIT")
+
+
 def test_what_is_the_services_own_may_be_changed(order: tuple[Raw, Callable[..., str]]) -> None:
     connection, _ = order
     for statement in (

@@ -23,6 +23,7 @@ ORDERS = ("begin", "stand", "stay", "leave")
 """The triggers, by the table that they are on."""
 
 AWRY = "the entry does not start where the history of its order ends"
+UNMOVED = "a constraint of the orders is against the move of the order"
 USED = "the key was used before"
 STANDS = "an order is where its history ends; insert an entry, and the order moves by itself"
 STAYS = "an order with a history keeps its key"
@@ -90,7 +91,10 @@ def _history(names: Names) -> Iterator[str]:
     moved = ", ".join(f"{names.quote(name)} = NEW.{names.quote(entry)}" for name, entry in AFTERWARDS.items())
     mine = " AND ".join(f"{names.quote(name)} = NEW.{names.quote(local)}" for name, local in names.keys.items())
     move = f"UPDATE {names.quote(names.orders)} SET {moved} WHERE {mine}"
-    yield from _trigger(names, names.own("move"), "AFTER INSERT", table, move)
+    # with INSERT OR IGNORE, SQLite would leave out a move that another constraint is against
+    left = f"{_refusal(UNMOVED)} WHERE NOT EXISTS (SELECT 1 FROM {names.quote(names.orders)} WHERE {mine} AND "
+    left += f"{names.quote('revision')} = NEW.sequence)"
+    yield from _trigger(names, names.own("move"), "AFTER INSERT", table, move, left)
     kept = _refusal(KEPT)
     yield from _trigger(names, names.own("keep"), "BEFORE UPDATE", table, kept)
     yield from _trigger(names, names.own("remove"), "BEFORE DELETE", table, kept)
