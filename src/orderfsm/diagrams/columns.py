@@ -12,6 +12,9 @@ __all__ = ["LANE", "distance", "settle"]
 GAP, LANE = 22.0, 10.0
 """Between boxes, and between arrows that run beside each other."""
 
+SMALL = 8.0
+"""Half of how wide a box is that arrows may pass closely."""
+
 SWEEPS = 24
 
 Near = Sequence[Sequence[tuple[int, float, float]]]
@@ -44,10 +47,12 @@ def _near(count: int, links: Iterable[Link]) -> tuple[Near, Near]:
 
 def distance(one: Slot, other: Slot) -> float:
     """How far apart two neighbours are at least."""
-    if one.box < 0 and other.box < 0:
-        gap = 0.0 if one.right <= LANE / 2 else 4.0
+    if one.box >= 0 and other.box >= 0:
+        gap = GAP
+    elif one.box >= 0 or other.box >= 0:
+        gap = GAP / 2 if max(one.left, other.left) > SMALL else 4.0
     else:
-        gap = GAP if one.box >= 0 and other.box >= 0 else GAP / 2
+        gap = 0.0 if one.right <= LANE / 2 else 4.0
     return one.right + gap + other.left
 
 

@@ -11,7 +11,7 @@ from .slot import Link, Slot
 
 __all__ = ["straighten"]
 
-SAME = 0.5
+SAME, NEAR = 0.5, 40.0
 BEND, FAR = 1.0, 0.002
 """What a bend costs, and a step away from where the slot was."""
 
@@ -26,12 +26,16 @@ def straighten(
         touching[link.upper].append(link)
         touching[link.lower].append(link)
     order = sorted(range(len(chains)), key=lambda number: (-links[chains[number][0]].weight, number))
+    heaviest = max((link.weight for link in links if slots[link.upper].box >= 0), default=0.0)
     for _ in range(3):
         for number in order:
             _chain([links[link] for link in chains[number]], slots, room, touching)
         for number, slot in enumerate(slots):
             if slot.box >= 0:
                 _box(number, slots, touching[number], room)
+        for link in links:
+            if link.weight == heaviest:
+                _block(link, slots, touching, room)
     for number in order:
         _chain([links[link] for link in chains[number]], slots, room, touching)
 
@@ -99,6 +103,31 @@ def _box(number: int, slots: Sequence[Slot], links: Sequence[Link], room: _Room)
             gains[shift] = straight - FAR * abs(shift)
     gains[0.0] = sum(link.weight for link, shift in zip(links, shifts, strict=True) if abs(shift) < SAME)
     slots[number].x = here + max(gains, key=lambda shift: gains[shift])
+
+
+def _block(link: Link, slots: Sequence[Slot], touching: Sequence[Sequence[Link]], room: _Room) -> None:
+    """Straighten a heavy link by moving all that hangs straight and as heavily on one of its ends."""
+    beside = _beside(link.upper, link, slots)
+    if not SAME <= abs(beside) < NEAR:
+        return
+    for end, shift in ((link.upper, beside), (link.lower, -beside)):
+        block = _hanging(end, link, slots, touching)
+        if all(low <= slots[slot].x + shift <= high for slot in block for low, high in (room.of(slot),)):
+            for slot in block:
+                slots[slot].x += shift
+            return
+
+
+def _hanging(end: int, link: Link, slots: Sequence[Slot], touching: Sequence[Sequence[Link]]) -> list[int]:
+    """The slots that are tied to one by straight links, as heavy as another link at least, which is left out."""
+    found = [end]
+    for slot in found:
+        for other in touching[slot]:
+            if other is not link and other.weight >= link.weight and abs(_beside(slot, other, slots)) < SAME:
+                far = other.lower if other.upper == slot else other.upper
+                if far not in found:
+                    found.append(far)
+    return found
 
 
 def _beside(number: int, link: Link, slots: Sequence[Slot]) -> float:
