@@ -147,7 +147,7 @@ def test_facts_that_are_no_mapping_are_told(session: Session, order: Any, orders
         odd.send(session, order, "cancel", actor="customer")
 
 
-@pytest.mark.parametrize("odd", [(), [], iter(())], ids=str)
+@pytest.mark.parametrize("odd", [(), [], iter(())], ids=["tuple", "list", "iterator"])
 def test_links_may_come_in_any_order_of_things(session: Session, order: Any, orders: Lifecycle, odd: Any) -> None:
     assert orders.send(session, order, "accept", actor=Actor("printer"), links=odd).links == ()
     one = Link("note", "/notes/1")
