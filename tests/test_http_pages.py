@@ -28,12 +28,13 @@ from kept_http import serving
 from orderfsm.chart import Category, Chart, Event, Kind, ReasonRule, Reasons, State, Transition
 from orderfsm.chart import Field as PayloadField
 from orderfsm.history import Actor, Link, Reason
-from orderfsm.http import dream_junction, record_stack_overflow, stat
+from orderfsm.http import adobe, dream_junction, record_stack_overflow, stat
 from orderfsm.http.failure import Rejected
 from orderfsm.http.pages import router
 from orderfsm.http.pages.paper import POLICY, asset
 from orderfsm.http.pages.shown import line, told
 from orderfsm.http.pages.spelled import spell, unspelled
+from orderfsm.http.pages.stock import Stock
 from orderfsm.http.shelf import Shelf
 from orderfsm.http.tokens import Tokens
 from orderfsm.lifecycle import Corrections, Lifecycle, Restated
@@ -528,6 +529,15 @@ def test_a_role_is_chosen_among_ones_own(shop: Shop) -> None:
     assert http.post("/orders/stat/order/1/events", data=fields).status_code == 403
 
 
+def test_a_form_that_names_a_role_of_others_is_not_sent_in_ones_own(shop: Shop) -> None:
+    http = shop.enter("demo-provider")
+    fields = form_of(page(http, "/orders/stat/order/1"), "accept").fields() | {"as": "customer"}
+    answer = http.post("/orders/stat/order/1/events", data=fields)
+    assert answer.status_code == 403
+    assert "You do not have the role" in sound(answer).text
+    assert state(http, "/orders/stat/order/1") == "received"
+
+
 def test_the_role_is_kept_after_sending(fresh: Shop) -> None:
     http = fresh.enter("both")
     answer = send(http, "/orders/stat/order/1?as=provider", "accept")
@@ -561,6 +571,17 @@ def test_a_category_is_told_by_colour_shape_and_word(shop: Shop) -> None:
     assert set(shapes) == {"open", "waiting", "suspended", "failed", "done", "cancelled"}
     assert all(len(each) == 1 for each in shapes.values())
     assert len(set.union(*shapes.values())) == len(shapes)
+
+
+def test_a_code_is_explained_where_it_stands_for_one_state() -> None:
+    names = {shelf.name: Stock(shelf).names for shelf in (adobe.shelf(), stat.shelf())}
+    assert names["adobe/order"]["1020"] == "Failed, distributor inactive"
+    assert names["stat/order"] == {}
+
+
+def test_an_order_says_which_of_the_states_of_its_code_it_is_in(shop: Shop) -> None:
+    tree = page(shop.enter("demo-provider"), "/orders/stat/order/3")
+    assert tree.one("p", class_="state").text.endswith("Held after acceptance")
 
 
 def test_orders_are_found_by_title_and_by_id(shop: Shop) -> None:

@@ -151,7 +151,7 @@ def standing(seen: Seen, order: Any) -> dict[str, Any]:
         "roles": stock.roles(seen.who),
         "code": order.code or "",
         "category": order.category or "",
-        "named": stock.names.get(order.code or "", ""),
+        "named": [name for state in states if (name := line(state.title)).casefold() != (order.code or "").casefold()],
         "configuration": order.configuration or "",
         "meanings": [line(state.description) for state in states if state.description],
         "revision": order.revision,

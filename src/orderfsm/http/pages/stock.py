@@ -69,13 +69,13 @@ class Stock:
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """Code -> what the chart calls the state, where that is not the code again."""
-        found: dict[str, str] = {}
+        """Code -> what the chart calls its state, where there is one state and that is not the code again."""
+        found: dict[str, set[str]] = {}
         for state in self.chart.states:
-            code = self.chart.code_of(state.name) if state.kind in (Kind.ATOMIC, Kind.FINAL) else None
-            if code and state.title and state.title.casefold() != code.casefold():
-                found.setdefault(code, line(state.title))
-        return found
+            if state.kind in (Kind.ATOMIC, Kind.FINAL):
+                found.setdefault(self.chart.code_of(state.name) or "", set()).add(line(state.title))
+        single = {code: next(iter(titles)) for code, titles in found.items() if len(titles) == 1}
+        return {code: title for code, title in single.items() if title and title.casefold() != code.casefold()}
 
     @cached_property
     def slender(self) -> bool:
