@@ -247,12 +247,23 @@ def test_arrows_between_the_same_two_states_are_one_line_with_a_list() -> None:
 def test_arrows_that_say_the_same_leave_a_state_together_and_are_told_once() -> None:
     inner = (State("in", Kind.COMPOUND, initial=("a",)), *(State(name, parent="in") for name in "abc"))
     arrows = tuple(Transition(source, ("stop",), ("z",)) for source in "ab")
-    found = [
-        line for line in plan(Chart("x/y", (*inner, State("z")), arrows, initial=("in",))).lines if line.line.edges
-    ]
+    chart = Chart("x/y", (*inner, State("z")), arrows, initial=("in",))
+    found = [line for line in plan(chart).lines if line.line.edges]
     assert len(found) == 2
     assert sorted(len(line.words) for line in found) == [0, 1]
     assert found[0].points[-2:] == found[1].points[-2:]
+    assert (found[0].alone, found[1].alone) == (found[0].points, found[1].points[: len(found[1].alone)])
+    assert found[1].alone[-1] in found[0].points
+    assert len(classes(drawn(chart), "head")) == 3
+
+
+def test_a_line_that_joins_another_is_drawn_to_its_end_when_it_was_taken() -> None:
+    inner = (State("in", Kind.COMPOUND, initial=("a",)), *(State(name, parent="in") for name in "abc"))
+    arrows = (*(Transition(source, ("stop",), ("z",)) for source in "ab"), Transition("a", ("go",), ("b",)))
+    chart = Chart("x/y", (*inner, State("z")), arrows, initial=("in",))
+    root = drawn(chart, overlay=Overlay("z", (("b", "z"),)))
+    assert walked(root) == {("b", "z")}
+    assert [len(classes(element, "head")) for element in classes(root, "taken")] == [1]
 
 
 def test_an_arrow_that_all_children_have_is_drawn_once_from_their_parent() -> None:

@@ -15,23 +15,22 @@ GAP, LANE = 22.0, 10.0
 SMALL = 8.0
 """Half of how wide a box is that arrows may pass closely."""
 
-SWEEPS = 24
-
 Near = Sequence[Sequence[tuple[int, float, float]]]
 
 
-def settle(layers: Sequence[Sequence[int]], slots: Sequence[Slot], links: Sequence[Link]) -> None:
+def settle(layers: Sequence[Sequence[int]], slots: Sequence[Slot], links: Sequence[Link], *, sweeps: int) -> None:
     """Give every slot its `x`: near what it is linked to, in its layer's order, with nothing upon anything."""
-    for layer in layers:
-        for slot, x in zip(layer, _offsets(layer, slots), strict=True):
+    rows = [list(zip(layer, _offsets(layer, slots), strict=True)) for layer in layers]
+    for row in rows:
+        for slot, x in row:
             slots[slot].x = x
     above, below = _near(len(slots), links)
     both = [[*up, *down] for up, down in zip(above, below, strict=True)]
-    for sweep in range(SWEEPS):
-        near = both if sweep >= SWEEPS // 3 else below if sweep % 2 else above
-        slack = 1_000.0 if sweep < 2 * SWEEPS // 3 else 4.0
-        for layer in reversed(layers) if sweep % 2 else layers:
-            _move(layer, slots, near, slack)
+    for sweep in range(sweeps):
+        near = both if sweep >= sweeps // 3 else below if sweep % 2 else above
+        slack = 1_000.0 if sweep < 2 * sweeps // 3 else 4.0
+        for row in reversed(rows) if sweep % 2 else rows:
+            _move(row, slots, near, slack)
 
 
 def _near(count: int, links: Iterable[Link]) -> tuple[Near, Near]:
@@ -64,30 +63,34 @@ def _offsets(layer: Sequence[int], slots: Sequence[Slot]) -> Iterator[float]:
         yield x
 
 
-def _move(layer: Sequence[int], slots: Sequence[Slot], near: Near, slack: float) -> None:
+def _move(row: Sequence[tuple[int, float]], slots: Sequence[Slot], near: Near, slack: float) -> None:
     """The places with the least squares to those wanted: neighbours that push each other share a mean."""
-    offsets = list(_offsets(layer, slots))
     pools: list[tuple[float, float, int]] = []
-    for slot, offset in zip(layer, offsets, strict=True):
-        wanted, weight = _wanted(slot, slots, near, slack)
-        pool = (wanted - offset, weight, 1)
-        while pools and pools[-1][0] > pool[0]:
-            before = pools.pop()
-            total = before[1] + pool[1]
-            pool = ((before[0] * before[1] + pool[0] * pool[1]) / total, total, before[2] + pool[2])
-        pools.append(pool)
-    means = [mean for mean, _, count in pools for _ in range(count)]
-    for slot, mean, offset in zip(layer, means, offsets, strict=True):
-        slots[slot].x = mean + offset
+    for slot, offset in row:
+        wanted, weight = _wanted(slot, slots, near[slot], slack)
+        mean, count = wanted - offset, 1
+        while pools and pools[-1][0] > mean:
+            before, heavy, many = pools.pop()
+            mean = (before * heavy + mean * weight) / (heavy + weight)
+            weight, count = heavy + weight, many + count
+        pools.append((mean, weight, count))
+    place = 0
+    for mean, _, count in pools:
+        for slot, offset in row[place : place + count]:
+            slots[slot].x = mean + offset
+        place += count
 
 
-def _wanted(slot: int, slots: Sequence[Slot], near: Near, slack: float) -> tuple[float, float]:
+def _wanted(
+    slot: int, slots: Sequence[Slot], near: Sequence[tuple[int, float, float]], slack: float
+) -> tuple[float, float]:
     """Where a slot would be best, and how much that counts; the less slack, the more links that are nearly straight."""
-    if not near[slot]:
-        return slots[slot].x, 0.01 / slack
+    here = slots[slot].x
+    if not near:
+        return here, 0.01 / slack
     total = mean = 0.0
-    for other, beside, weight in near[slot]:
+    for other, beside, weight in near:
         x = slots[other].x + beside
-        pull = weight / (abs(x - slots[slot].x) + slack)
+        pull = weight / (abs(x - here) + slack)
         total, mean = total + pull, mean + pull * x
     return mean / total, total

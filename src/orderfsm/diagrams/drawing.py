@@ -46,10 +46,14 @@ class DrawnBox:
 
 @dataclass(frozen=True, slots=True)
 class DrawnLine:
-    """A line by its points from end to end; `label` is the upper left corner of its words, `size` their extent."""
+    """A line by its points from end to end; `label` is the upper left corner of its words, `size` their extent.
+
+    `alone` is as much of it as no line before it draws: all, or up to where it joins another one.
+    """
 
     line: Line
     points: tuple[Point, ...]
+    alone: tuple[Point, ...]
     words: tuple[Word, ...]
     label: Point
     size: tuple[float, float]
@@ -79,19 +83,23 @@ class _Plan:
         self.levels: dict[str | None, Level] = {}
         self.boxes: dict[str | None, list[Box]] = {}
         self.hints: dict[tuple[str | None, int, bool], float] = {}
-        for _ in range(2 if len(self.scopes.all) > 1 else 1):
-            self._measure(self.scopes.all[None])
+        if len(self.scopes.all) > 1:
+            self._measure(self.scopes.all[None], "rough")
             self._hint(self.scopes.all[None])
+        self._measure(self.scopes.all[None], "fine")
         self.drawn: list[DrawnBox] = []
         self.pieces: dict[int, list[list[Point]]] = {number: [] for number in range(len(self.words))}
         self.labels: dict[int, Point] = {}
+        self.joining = {
+            line for scope in self.scopes.all.values() for piece in scope.pieces for line in piece.lines[1:]
+        }
 
     # --- sizes, from the inside out
 
-    def _measure(self, scope: Scope) -> None:
+    def _measure(self, scope: Scope, finish: str) -> None:
         for part in scope.members:
             if part.kind == "state" and part.name in self.scopes.all:
-                self._measure(self.scopes.all[part.name])
+                self._measure(self.scopes.all[part.name], finish)
         tops = Counter(piece.source if piece.back else piece.target for piece in scope.pieces)
         bottoms = Counter(piece.target if piece.back else piece.source for piece in scope.pieces)
         boxes = [
@@ -99,7 +107,8 @@ class _Plan:
         ]
         arrows = [self._arrow(piece) for piece in scope.pieces]
         self.boxes[scope.name] = boxes
-        self.levels[scope.name] = lay_out(boxes, arrows, scope.first, scope.last, self._fixed(scope))
+        fixed = self._fixed(scope)
+        self.levels[scope.name] = lay_out(boxes, arrows, scope.first, scope.last, fixed, finish=finish)
 
     def _arrow(self, piece: Piece) -> Arrow:
         width, height = extent(self.words[piece.lines[0]]) if piece.labelled else (0.0, 0.0)
@@ -215,9 +224,13 @@ class _Plan:
         line = self.scopes.lines[number]
         words = self.words[number] if number in self.labels else ()
         points: list[Point] = []
+        alone = 0
         for path in _joined(self.pieces[number]):
+            alone = len(points)
             points += path[1:] if points else path
-        return DrawnLine(line, tuple(points), words, self.labels.get(number, (0.0, 0.0)), extent(words))
+        alone = alone if number in self.joining else len(points)
+        label = self.labels.get(number, (0.0, 0.0))
+        return DrawnLine(line, tuple(points), tuple(points[:alone]), words, label, extent(words))
 
 
 def _joined(paths: Sequence[list[Point]]) -> list[list[Point]]:

@@ -30,6 +30,10 @@ STEP, CORNER = 15.0, 9.0
 """Between arrows that meet a box at most, and from its corner to the first at least."""
 
 
+SWEEPS = {"rough": 6, "fine": 21}
+"""How often everything is moved towards what it is linked to."""
+
+
 @dataclass(frozen=True, slots=True)
 class Box:
     """Something with a size. Arrows meet its frame, which is as wide as given and may be narrower than the whole.
@@ -75,12 +79,15 @@ def lay_out(
     first: Collection[int] = (),
     last: Collection[int] = (),
     fixed: Mapping[int, float] | None = None,
+    *,
+    finish: str = "fine",
 ) -> Level:
     """The drawing of a level; `first` and `last` are boxes on its upper and lower border.
 
-    `fixed` orders some boxes of one layer among themselves by ascending numbers, -inf before everything.
+    `fixed` orders some boxes of one layer among themselves by ascending numbers, -inf before everything. A `rough`
+    finish says about where everything is, the `fine` one takes care of bends.
     """
-    return _Drawing(boxes, arrows, first, last, fixed or {}).level()
+    return _Drawing(boxes, arrows, first, last, fixed or {}, finish).level()
 
 
 class _Drawing:
@@ -91,6 +98,7 @@ class _Drawing:
         first: Collection[int],
         last: Collection[int],
         fixed: Mapping[int, float],
+        finish: str,
     ) -> None:
         self.boxes, self.arrows = boxes, arrows
         self.ends = [(a.target, a.source) if a.back else (a.source, a.target) for a in arrows]
@@ -107,8 +115,9 @@ class _Drawing:
         self._meet_where_settled()
         self.layers = ordered(layers, self.slots, self.links, fixed)
         self._meet()
-        settle(self.layers, self.slots, self.links)
-        straighten(self.layers, self.slots, self.links, self.chains)
+        settle(self.layers, self.slots, self.links, sweeps=SWEEPS[finish])
+        if finish == "fine":
+            straighten(self.layers, self.slots, self.links, self.chains)
         self._measure()
 
     def _chain(self, number: int) -> list[int]:

@@ -60,9 +60,9 @@ def words(lines: Sequence[Word], x: float, y: float, anchor: str = "start") -> s
     return "".join(found)
 
 
-def path(points: Sequence[Point]) -> str:
+def path(points: Sequence[Point], shorter: float = 5.0) -> str:
     """A line through the points with round corners, up to where the head of the arrow begins."""
-    last = _towards(points[-1], points[-2], 5.0)
+    last = _towards(points[-1], points[-2], shorter)
     parts = [f"M{_at(points[0])}"]
     for before, corner, after in zip(points, points[1:], [*points[2:-1], last], strict=False):
         rounding = min(ROUNDING, _length(before, corner) / 2, _length(corner, after) / 2)

@@ -135,9 +135,12 @@ class _Page:
         return " ".join(filter(None, (*marked, "taken" if walked else "")))
 
     def line(self, line: DrawnLine) -> str:
-        drawn = path(line.points) + head(line.points) + words(line.words, *line.label)
+        """A line with its words; one that joins another ends there, unless it was taken."""
+        classes = self.classes(line.line)
+        whole = line.alone == line.points or "taken" in classes
+        drawn = path(line.points) + head(line.points) if whole else path(line.alone, 0.0)
         ends = {"from": line.line.source.name, "to": line.line.target.name}
-        return group(self.classes(line.line), drawn, title=_arrows(line.line.edges), **ends)
+        return group(classes, drawn + words(line.words, *line.label), title=_arrows(line.line.edges), **ends)
 
     def loop(self, box: DrawnBox) -> str:
         """An arrow from a state to itself, on its right."""
