@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, MetaData, UniqueConstraint, inspect, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.schema import CreateSchema
 from sqlmodel import Field, Session
 
 import orderfsm
@@ -38,7 +39,7 @@ class Odd(Stateful, table=True):
 
 class OddHistory(HistoryEntry, table=True):
     metadata = OTHER
-    __tablename__ = "odd history {n} NEW.x"
+    __tablename__ = "odd history {n} NEW.x $orderfsm$ $do$"
     __order_key__ = ("select",)
 
     select: int = Field(foreign_key='Odd "orders": 100%.the "Key"')
@@ -91,6 +92,25 @@ class SaleHistory(HistoryEntry, table=True):
     __table_args__ = {"schema": "sales"}  # noqa: RUF012
 
     order_id: int = Field(foreign_key="sales.sale.id")
+
+
+ODDLY = "100% %s 'sales' :x"
+
+
+class Fair(Stateful, table=True):
+    metadata = OTHER
+    __tablename__ = "fair"
+    __table_args__ = {"schema": ODDLY}  # noqa: RUF012
+
+    id: int | None = Field(default=None, primary_key=True)
+
+
+class FairHistory(HistoryEntry, table=True):
+    metadata = OTHER
+    __tablename__ = "fair_history"
+    __table_args__ = {"schema": ODDLY}  # noqa: RUF012
+
+    order_id: int = Field(foreign_key=f"{ODDLY}.fair.id")
 
 
 NUMBERS = iter(range(10_000))
@@ -318,23 +338,26 @@ def test_on_postgresql_it_does_not_matter_who_searches_where(postgres_database: 
     at.dispose()
 
 
-def test_tables_in_a_schema_are_enforced_with_their_own_charts(postgres_database: Callable[[], str]) -> None:
+@pytest.mark.parametrize(("order", "history", "schema"), [(Sale, SaleHistory, "sales"), (Fair, FairHistory, ODDLY)])
+def test_tables_in_a_schema_are_enforced_with_their_own_charts(
+    postgres_database: Callable[[], str], order: Any, history: Any, schema: str
+) -> None:
     at = engine(postgres_database())
-    kind = Kept("sale", Sale, SaleHistory, Sale)
-    tables = [Sale.__table__, SaleHistory.__table__]  # type: ignore[attr-defined]
+    kind = Kept("sale", order, history, order)
+    tables = [order.__table__, history.__table__]
     with at.begin() as connection:
-        connection.execute(text("CREATE SCHEMA sales"))
+        connection.execute(CreateSchema(schema))
         OTHER.create_all(connection, tables=tables)
-        enforcement.install(connection, Sale, SaleHistory)
-        assert enforcement.enforced(connection, Sale, SaleHistory) == ()
+        enforcement.install(connection, order, history)
+        assert enforcement.enforced(connection, order, history) == ()
     key = opened(at, kind)
     with at.begin() as connection:
-        assert [row["name"] for row in enforcement.registered(connection, schema="sales")] == ["stat/order"]
+        assert [row["name"] for row in enforcement.registered(connection, schema=schema)] == ["stat/order"]
         with pytest.raises(IntegrityError, match="no step of the chart"), connection.begin_nested():
             connection.execute(entry(kind, key, 3, BAD))
         connection.execute(entry(kind, key, 3, GOOD))
-        assert enforcement.verify(connection, Sale, SaleHistory) == ()
-        enforcement.remove(connection, Sale, SaleHistory)
+        assert enforcement.verify(connection, order, history) == ()
+        enforcement.remove(connection, order, history)
         names = text("SELECT proname FROM pg_proc WHERE proname LIKE 'orderfsm%'")
         assert connection.execute(names).scalars().all() == ["orderfsm_charts_keep"]
     at.dispose()

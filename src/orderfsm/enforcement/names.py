@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import MetaData, UniqueConstraint
+from sqlalchemy.schema import CreateTable
 
 from .edges import CHARTS, EDGES, tables
 
@@ -41,9 +42,15 @@ class Names:
 
     def quote(self, name: str) -> str:
         """A name as it stands in a statement that takes no parameters: percent signs are not doubled."""
-        preparer = self.dialect.identifier_preparer
-        quoted = preparer.quote(name)
-        return quoted.replace("%%", "%") if preparer._double_percents else quoted
+        return self._plain(self.dialect.identifier_preparer.quote(name))
+
+    def _plain(self, text: str) -> str:
+        doubled = self.dialect.identifier_preparer._double_percents
+        return text.replace("%%", "%") if doubled else text
+
+    def creation(self, table: Table) -> str:
+        """The statement that creates a table where it is missing, without parameters as well."""
+        return self._plain(str(CreateTable(table, if_not_exists=True).compile(dialect=self.dialect))).strip()
 
     def table(self, name: str, schema: str | None = None) -> str:
         """A table as it stands in a statement; our own are in the schema of the history."""

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy.schema import CreateTable
-
 from orderfsm.pairing import AFTERWARDS
 
 from .edges import CHARTS, EDGES
@@ -82,10 +80,10 @@ BEGIN
   RAISE EXCEPTION 'orderfsm: %', TG_ARGV[0] USING ERRCODE = 'integrity_constraint_violation';
 END"""
 
-PIN = """DO $do$ BEGIN
+PIN = """ BEGIN
   EXECUTE format('ALTER FUNCTION %s() SET search_path = %s', {function},
     (SELECT string_agg(quote_ident(s), ', ') || ', pg_temp' FROM unnest(current_schemas(false)) s));
-END $do$"""
+END """
 """Tables are looked up where they are now, whoever inserts: not in a schema of his own, nor among temporary tables."""
 
 
@@ -118,11 +116,18 @@ def drop_functions(names: Names) -> Iterator[str]:
 
 def _function(names: Names, name: str, body: str, plans: str = "") -> Iterator[str]:
     made = names.table(name)
-    yield (
-        f"CREATE OR REPLACE FUNCTION {made}() RETURNS trigger LANGUAGE plpgsql {plans} AS $orderfsm${body}$orderfsm$"
-    )
+    quoted = _dollars("orderfsm", body)
+    yield f"CREATE OR REPLACE FUNCTION {made}() RETURNS trigger LANGUAGE plpgsql {plans} AS {quoted}"
     literal = made.replace("'", "''")
-    yield PIN.format(function=f"'{literal}'")
+    pin = PIN.format(function=f"'{literal}'")
+    yield f"DO {_dollars('do', pin)}"
+
+
+def _dollars(tag: str, text: str) -> str:
+    """A text between dollars, whose tag is not in the text: a table may be called anything."""
+    while f"${tag}" in text:
+        tag += "_"
+    return f"${tag}${text}${tag}$"
 
 
 def _trigger(names: Names, what: str, when: str, table: str, rest: str) -> str:
@@ -140,7 +145,7 @@ def _run(names: Names, function: str, said: str = "") -> str:
 def _tables(names: Names) -> Iterator[str]:
     """The tables of charts and edges, which are only added to."""
     for made in names.own_tables():
-        yield str(CreateTable(made, if_not_exists=True).compile(dialect=names.dialect)).strip()
+        yield names.creation(made)
     yield from _function(names, KEEP, REFUSE)
     for table in (CHARTS, EDGES):
         said = f"{table} is only added to: histories refer to it"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy.schema import CreateTable
-
 from orderfsm.pairing import AFTERWARDS
 
 from .edges import CHARTS, EDGES
@@ -72,7 +70,7 @@ def _refusal(said: str) -> str:
 def _tables(names: Names) -> Iterator[str]:
     """The tables of charts and edges, which are only added to."""
     for table in names.own_tables():
-        yield str(CreateTable(table, if_not_exists=True).compile(dialect=names.dialect)).strip()
+        yield names.creation(table)
         refusal = _refusal(f"{table.name} is only added to: histories refer to it")
         yield from _trigger(names, f"{table.name}_update", "BEFORE UPDATE", table.name, refusal)
         yield from _trigger(names, f"{table.name}_delete", "BEFORE DELETE", table.name, refusal)
