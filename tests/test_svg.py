@@ -292,11 +292,34 @@ def test_arrows_that_are_inferred_are_drawn_apart() -> None:
 def test_categories_differ_in_shape_and_colour() -> None:
     every = tuple(State(str(category), category=category) for category in Category)
     root = drawn(Chart("x/y", every, initial=("open",)))
-    signs = [[(part.tag, *sorted(part.attrib.items())) for part in sign] for sign in classes(root, "sign")]
+    signs = [[(part.tag, *sorted(part.attrib.items())) for part in sign] for sign in classes(root, "sign")[:6]]
     assert len({str(sign) for sign in signs}) == len(signs) == len(Category)
     sheet = root.findtext(f"{SVG}style") or ""
     fills = [re.findall(rf"\.{category} rect{{fill:(#\w+)", sheet)[0] for category in Category]
     assert len(set(fills)) == len(Category)
+
+
+def explained(root: ET.Element) -> list[str]:
+    return [" ".join(element.get("class", "").split()[1:]) for element in classes(root, "key")]
+
+
+def test_the_legend_explains_what_occurs_and_nothing_else() -> None:
+    assert explained(drawn(shop())) == ["open", "suspended", "done", "cancelled", "key-sure", "key-unsure"]
+    assert explained(drawn(simple())) == []
+    overlay = Overlay(current="b", taken=((START, "a"), ("a", "b")))
+    assert explained(drawn(simple(), overlay=overlay)) == ["key-taken", "key-active"]
+    assert explained(drawn(large(3))) == ["open", "key-happy"]
+
+
+@pytest.mark.parametrize("name", catalogue.names())
+def test_the_legend_stands_below_the_drawing_and_inside_the_page(name: str) -> None:
+    chart = orderfsm.load(name, profile="full")
+    found, root = plan(chart), drawn(chart)
+    width, height = float(root.get("width", 0)), float(root.get("height", 0))
+    for key in classes(root, "key"):
+        for rect in key.iter(f"{SVG}rect"):
+            assert found.height <= float(rect.get("y", 0)) <= height - 16
+            assert float(rect.get("x", 0)) <= width - 60
 
 
 def test_a_final_state_has_a_double_border_and_the_happy_path_is_the_spine() -> None:

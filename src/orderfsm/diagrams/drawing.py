@@ -15,7 +15,7 @@ from .scopes import Line, Part, Piece, Scope, Scopes
 if TYPE_CHECKING:
     from .picture import Node, Picture
 
-__all__ = ["Drawing", "DrawnBox", "DrawnLine", "drawing"]
+__all__ = ["MARGIN", "Drawing", "DrawnBox", "DrawnLine", "drawing"]
 
 PAD, MARGIN = 16.0, 12.0
 """Inside compound states, and around the drawing."""

@@ -21,11 +21,14 @@ SHAPES = {
     ".final rect+rect": "fill:none;stroke-width:1",
     ".parallel>rect": "stroke-dasharray:8 4",
     ".default path": "stroke-width:1",
-    "g.unsure path": "stroke-dasharray:5 3.5",
+    ".key rect": "stroke-width:1.2",
+    ".key-happy path": "stroke-width:2.2",
+    ".key-taken path,.orderfsm .key-active rect": "stroke-width:3.2",
+    "g.unsure path,.orderfsm .key-unsure path": "stroke-dasharray:5 3.5",
     ".happy path": "stroke-width:2.2",
     ".taken path": "stroke-width:3.2",
-    ".passed rect": "stroke-width:2",
-    ".active rect": "stroke-width:3.4",
+    ".passed.atomic rect,.orderfsm .passed.final rect,.orderfsm .active rect": "stroke-width:2",
+    ".active.atomic rect,.orderfsm .active.final rect": "stroke-width:3.6",
     ".arrow .head": "stroke:none",
 }
 """What is the same in every light."""
@@ -85,6 +88,11 @@ def _colours(palette: Palette) -> Iterator[str]:
     for name in CATEGORIES:
         fill, stroke = palette[name]
         yield f".orderfsm .{name} rect{{fill:{fill};stroke:{stroke}}}.orderfsm .{name} .sign *{{stroke:{stroke}}}"
+    for name in ("line", "happy", "taken"):
+        yield f".orderfsm .key-{name} path{{stroke:{one[name]}}}"
+    yield f".orderfsm .key-sure path,.orderfsm .key-unsure path{{stroke:{one['line']}}}"
+    yield f".orderfsm .key-active rect{{fill:none;stroke:{one['taken']}}}"
     for classes, name in ((".arrow", "line"), (".happy", "happy"), (".taken", "taken")):
         yield f".orderfsm {classes} path{{stroke:{one[name]}}}.orderfsm {classes} .head{{fill:{one[name]}}}"
-    yield f".orderfsm .passed rect,.orderfsm .active rect{{stroke:{one['taken']}}}"
+    marked = ".orderfsm .passed.atomic rect,.orderfsm .passed.final rect,.orderfsm .active rect"
+    yield f"{marked}{{stroke:{one['taken']}}}"

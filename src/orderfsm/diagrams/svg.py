@@ -6,13 +6,15 @@ our own words only.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from orderfsm.chart import Kind
 
-from .drawing import drawing
+from .drawing import MARGIN, drawing
 from .glyphs import glyph
+from .legend import items, legend
 from .overlay import Marks, Overlay, marks
 from .palette import style
 from .picture import gathered, picture
@@ -32,6 +34,9 @@ __all__ = ["THEMES", "render"]
 
 THEMES = ("auto", "light", "dark")
 
+NARROWEST = 200.0
+"""What the widest item of a legend takes."""
+
 
 def render(chart: Chart, overlay: Overlay, detail: str, theme: str) -> str:
     """The chart as one SVG element; `theme` is light, dark or auto: as the reader's screen is.
@@ -41,16 +46,24 @@ def render(chart: Chart, overlay: Overlay, detail: str, theme: str) -> str:
     if theme not in THEMES:
         raise ValueError(f"there is no theme {theme!r}; choose one of {', '.join(THEMES)}")
     marked = marks(chart, overlay)
-    found = drawing(gathered(picture(chart, detail=detail)), detail)
+    seen = gathered(picture(chart, detail=detail))
+    found = drawing(seen, detail)
+    rows, tall = legend(tuple(items(chart, seen.edges, marked)), found.width - 2 * MARGIN, MARGIN, found.height)
+    page = replace(found, width=max(found.width, NARROWEST), height=found.height + tall + (MARGIN if tall else 0.0))
+    body = [*_Page(chart, page, marked).body(), *rows]
+    return _document(chart, overlay, page, style(theme), "\n".join(body))
+
+
+def _document(chart: Chart, overlay: Overlay, page: Drawing, sheet: str, body: str) -> str:
     identifier = "orderfsm-" + sha256(f"{chart.name} {chart.hash} {overlay}".encode(errors="replace")).hexdigest()[:12]
-    width, height = number(found.width), number(found.height)
+    width, height = number(page.width), number(page.height)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="orderfsm" role="img" '
         f'aria-labelledby="{identifier}-title {identifier}-desc" width="{width}" height="{height}" '
         f'viewBox="0 0 {width} {height}">\n'
         f'<title id="{identifier}-title">{text(chart.title or chart.name)}</title>\n'
         f'<desc id="{identifier}-desc">{text(_told(chart, overlay))}</desc>\n'
-        f"<style>{style(theme)}</style>\n" + "\n".join(_Page(chart, found, marked).body()) + "\n</svg>\n"
+        f"<style>{sheet}</style>\n{body}\n</svg>\n"
     )
 
 
