@@ -56,6 +56,21 @@ SMALL = """
   .map(each => each.outerHTML.slice(0, 80))
 """
 
+SQUEEZED = """
+(() => {
+  const squeezed = [], range = document.createRange();
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const text = walker.currentNode.data.trim(), element = walker.currentNode.parentElement;
+    if (text.length < 9 || !element.checkVisibility() || element.closest(".away, thead, textarea, option")) continue;
+    range.selectNodeContents(walker.currentNode);
+    const box = range.getBoundingClientRect();
+    if (box.width < 48) squeezed.push(`${text.slice(0, 40)}: ${box.width}`);
+  }
+  return squeezed;
+})()
+"""
+
 FOCUS = """
 (() => {
   const here = document.activeElement, style = getComputedStyle(here), box = here.getBoundingClientRect();
@@ -137,7 +152,7 @@ PATHS = {
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 768, 1280])
+@pytest.mark.parametrize("width", [320, 768, 1000, 1280])
 @pytest.mark.parametrize("name", PATHS)
 def test_a_page_can_be_read_at_every_size_by_day_and_by_night(site: Site, name: str, width: int, scheme: str) -> None:
     browser = site.browser
@@ -152,6 +167,7 @@ def test_a_page_can_be_read_at_every_size_by_day_and_by_night(site: Site, name: 
     assert browser.run("document.documentElement.scrollWidth") <= width
     assert browser.run(CONTRAST) == []
     assert browser.run(SMALL) == []
+    assert browser.run(SQUEEZED) == []
     browser.look()
 
 

@@ -28,7 +28,7 @@ from .drawing import DRAWN, TRACED, drawn
 from .offers import denials, offers, title
 from .paper import SAFE, page
 from .shown import line
-from .stock import Stock
+from .stock import Stock, alike
 
 __all__ = ["Notice", "Orders", "Seen"]
 
@@ -151,7 +151,7 @@ def standing(seen: Seen, order: Any) -> dict[str, Any]:
         "roles": stock.roles(seen.who),
         "code": order.code or "",
         "category": order.category or "",
-        "named": [name for state in states if (name := line(state.title)).casefold() != (order.code or "").casefold()],
+        "named": [name for state in states if not alike(name := line(state.title), order.code or "")],
         "configuration": order.configuration or "",
         "meanings": [line(state.description) for state in states if state.description],
         "revision": order.revision,

@@ -23,7 +23,7 @@ from .drawing import slender
 from .shown import line
 from .spelled import spell, unspelled
 
-__all__ = ["ELSEWHERE", "Card", "Stock"]
+__all__ = ["ELSEWHERE", "Card", "Stock", "alike"]
 
 ELSEWHERE = ""
 """Stands for the orders whose code is none of the chart's: those not opened yet, and those of an older chart."""
@@ -75,7 +75,7 @@ class Stock:
             if state.kind in (Kind.ATOMIC, Kind.FINAL):
                 found.setdefault(self.chart.code_of(state.name) or "", set()).add(line(state.title))
         single = {code: next(iter(titles)) for code, titles in found.items() if len(titles) == 1}
-        return {code: title for code, title in single.items() if title and title.casefold() != code.casefold()}
+        return {code: title for code, title in single.items() if title and not alike(title, code)}
 
     @cached_property
     def slender(self) -> bool:
@@ -161,3 +161,8 @@ class Stock:
     def title(self, order: Any) -> str:
         """What the shelf calls an order, on one line."""
         return line(self.shelf.title(order)) or "(without a title)"
+
+
+def alike(title: str, code: str) -> bool:
+    """Whether a title says no more than the code itself."""
+    return title.replace(" ", "_").casefold() == code.replace(" ", "_").casefold()
