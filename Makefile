@@ -51,7 +51,7 @@ fix: $(DEV) ## what ruff can mend by itself
 	$(BIN)/python -m ruff check --fix .
 	$(BIN)/python -m ruff format .
 
-docs: $(DEV) ## write the generated pages anew: charts, command line, the README's picture
+docs: $(DEV) ## write the generated pages anew: charts, command line, errors, pictures
 	$(BIN)/python -m orderfsm.docs
 
 lock: ## pin requirements/*.txt anew (needs uv)

@@ -1,5 +1,6 @@
 """The generated pages are what the charts and the commands say today."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -39,16 +40,21 @@ def test_a_stale_a_missing_and_a_foreign_page_are_seen_and_mended(checkout: Path
     assert not (charts / "gone-order.md").exists()
 
 
-def test_the_picture_in_the_readme_is_drawn_from_stat(checkout: Path) -> None:
-    readme = (checkout / "README.md").read_text(encoding="utf-8")
-    assert 'state "canceled" as s_canceled' in readme
-    (checkout / "README.md").write_text(readme.replace("s_canceled", "s_cancelled"), encoding="utf-8")
-    assert docs.stale(checkout) == ("README.md",)
+def test_stale_pictures_are_seen(checkout: Path) -> None:
+    pictures = checkout / "docs/pictures"
+    (pictures / "stat-order.svg").write_text("<svg/>", encoding="utf-8")
+    (pictures / "gone-order.svg").write_text("<svg/>", encoding="utf-8")
+    assert docs.stale(checkout) == ("docs/pictures/stat-order.svg", "docs/pictures/gone-order.svg")
 
 
-def test_a_readme_without_the_mark_is_refused() -> None:
-    with pytest.raises(ValueError, match="has 0 pictures"):
-        docs.picture("# nothing")
+def test_every_picture_is_shown_by_a_page() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs/reference/charts").glob("*.md")]
+    found = {
+        name
+        for page in pages
+        for name in re.findall(r"!\[.*\]\((?:\.\./\.\./|docs/)pictures/([^)]*)\)", page.read_text())
+    }
+    assert found == {Path(name).name for name in docs.pictures()}
 
 
 @pytest.mark.parametrize("name", catalogue.names())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from math import fsum
 
 from .slot import Link, Slot
 
@@ -78,7 +79,7 @@ class _Order:
     def middle(self, slot: int, near: Sequence[tuple[int, float]]) -> float:
         if not near:
             return float(self.place[slot])
-        return sum(self.place[other] + part for other, part in near) / len(near)
+        return fsum(self.place[other] + part for other, part in near) / len(near)
 
     def crossings(self) -> int:
         self.place = {}

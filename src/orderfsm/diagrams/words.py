@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import fsum
 from unicodedata import east_asian_width
 
 from orderfsm.printable import printable
@@ -20,7 +21,7 @@ NARROW, WIDE = frozenset("iIjlt.,:;'|!()[]/\\f "), frozenset("mwMW@%&")
 
 def measured(text: str, size: float) -> float:
     """About how wide a text is in the usual sans-serif fonts, rather too much than too little."""
-    return size * sum(_width(character) for character in text)
+    return size * fsum(_width(character) for character in text)
 
 
 def _width(character: str) -> float:

@@ -1,36 +1,35 @@
-"""Pages that are made, not written: one per chart, the command line, the picture in the README.
+"""Pages that are made, not written: one per chart, the command line, errors; and the pictures that pages show.
 
 `python -m orderfsm.docs` writes them into a checkout; the tests fail when one of them is stale.
 """
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import orderfsm
 from orderfsm import catalogue
 from orderfsm.diagrams import render
 
-from .charts import chart_page
+from .charts import chart_page, picture_name
 from .commands import command_page
 from .errors import error_page
 
-__all__ = ["pages", "picture", "stale", "write"]
+__all__ = ["pages", "pictures", "stale", "write"]
 
-PICTURE = "stat/order"
-OPENS, CLOSES = "<!-- picture: made by `make docs` -->", "<!-- /picture -->"
+PICTURE, SHOWN = "cablelabs/order", "docs/pictures/readme.svg"
+"""The chart whose picture the README shows, and where that is."""
 
 
-def pages(readme: str) -> dict[str, str]:
-    """Path from the root of the checkout -> text, for every generated page and for the README."""
+def pages() -> dict[str, str]:
+    """Path from the root of the checkout -> text, for everything that is generated."""
     made = {page_name(name): chart_page(orderfsm.load(name)) for name in catalogue.names()}
     index = _index(tuple(catalogue.names()))
     return made | {
         "docs/reference/charts/index.md": index,
         "docs/reference/cli.md": command_page(),
         "docs/reference/errors.md": error_page(),
-        "README.md": picture(readme),
+        **pictures(),
     }
 
 
@@ -45,20 +44,19 @@ def _index(names: tuple[str, ...]) -> str:
     return "\n".join(["# Charts", "", "The charts that come with the package, one page each.", "", *lines, ""])
 
 
-def picture(readme: str) -> str:
-    """The README with its picture drawn anew. Raises ValueError when the place of the picture is not marked."""
-    drawn = f"{OPENS}\n```mermaid\n{render(orderfsm.load(PICTURE), 'mermaid', detail='plain')}```\n{CLOSES}"
-    text, count = re.subn(rf"{re.escape(OPENS)}.*?{re.escape(CLOSES)}", lambda _: drawn, readme, flags=re.DOTALL)
-    if count != 1:
-        raise ValueError(f"README.md has {count} pictures; mark one with {OPENS} and {CLOSES}")
-    return text
+def pictures() -> dict[str, str]:
+    """Path from the root of the checkout -> drawing, for every chart and for the README."""
+    charts = [orderfsm.load(name) for name in catalogue.names()]
+    made = {f"docs/pictures/{picture_name(chart.name)}": render(chart, "svg") for chart in charts}
+    return made | {SHOWN: render(orderfsm.load(PICTURE), "svg", detail="plain")}
 
 
 def stale(root: Path) -> tuple[str, ...]:
     """The generated pages of a checkout that are missing, that are not what would be written, or that no chart has."""
-    made = pages((root / "README.md").read_text(encoding="utf-8"))
+    made = pages()
     wrong = [name for name, text in made.items() if not _same(root / name, text)]
-    there = (path.relative_to(root).as_posix() for path in sorted((root / "docs/reference/charts").glob("*.md")))
+    folders = ("docs/reference/charts/*.md", "docs/pictures/*.svg")
+    there = (path.relative_to(root).as_posix() for folder in folders for path in sorted(root.glob(folder)))
     return (*wrong, *(name for name in there if name not in made))
 
 
@@ -68,7 +66,7 @@ def _same(path: Path, text: str) -> bool:
 
 def write(root: Path) -> tuple[str, ...]:
     """Write every page that is stale into the checkout, delete those that no chart has, and name them."""
-    made = pages((root / "README.md").read_text(encoding="utf-8"))
+    made = pages()
     changed = stale(root)
     for name in changed:
         path = root / name

@@ -6,7 +6,6 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from orderfsm.chart import Basis, Kind
-from orderfsm.diagrams import render
 from orderfsm.diagrams.markdown import code, grid, matrix, plain, reason, transitions, verbatim
 from orderfsm.diagrams.picture import iso
 from orderfsm.table import compile
@@ -26,7 +25,7 @@ def chart_page(chart: Chart) -> str:
     """The page of a chart, loaded under the full profile. It ends in a line break."""
     sections = [
         _head(chart),
-        _section("Diagram", f"```mermaid\n{render(chart, 'mermaid')}```\n", _legend(chart)),
+        _section("Diagram", _picture(chart), _legend(chart)),
         _section("States", _states(chart)),
         _section("Transitions", transitions(chart)),
         _section("Events", _events(chart)),
@@ -57,9 +56,19 @@ def _head(chart: Chart) -> str:
     )
 
 
+def picture_name(name: str) -> str:
+    """The file of a chart's picture."""
+    return f"{name.replace('/', '-')}.svg"
+
+
+def _picture(chart: Chart) -> str:
+    return f"![{plain(chart.title)}: states and arrows](../../pictures/{picture_name(chart.name)})\n"
+
+
 def _legend(chart: Chart) -> str:
     said = (
-        "Arrows that neither the source nor its documents state say so: *later* (a later version does) or *inferred*."
+        "Arrows that neither the source nor its documents state are dashed; the table of transitions says whether a "
+        "later version does, or whether we infer them."
     )
     memory = " *H* is a history state: it leads back to where the order was." if _remembers(chart) else ""
     return f"{said}{memory}\n"
