@@ -507,8 +507,24 @@ def test_a_list_has_the_orders_that_somebody_sees(shop: Shop, who: str) -> None:
         if shelf.partition("/")[0] not in {role.partition("/")[0] for role in ROLES[who]}:
             assert answer.status_code == 404
         else:
-            expected = number if sees(who, shelf) else 0
-            assert len([row for row in sound(answer).all("tr") if row.all("td")]) == expected
+            expected, tree = number if sees(who, shelf) else 0, sound(answer)
+            assert len([row for row in tree.all("tr") if row.all("td")]) == expected
+            counts = [int(each.text) for each in tree.one("ul", class_="states").all("span", class_="count")]
+            assert counts[0] == sum(counts[1:]) == expected
+
+
+@pytest.mark.parametrize("who", ROLES)
+def test_the_board_counts_the_orders_that_somebody_sees(shop: Shop, who: str) -> None:
+    tree = page(shop.enter(who), "/")
+    counted = {
+        panel.one("div").one("a").attributes["href"]: count_of(panel) for panel in tree.all("section", class_="panel")
+    }
+    assert counted == {f"/orders/{shelf}": number for shelf, number in ORDERS.items() if sees(who, shelf)}
+
+
+def count_of(panel: Element) -> int:
+    """How many orders the columns of a panel count."""
+    return sum(int(each.text.split()[0]) for each in panel.all("span", class_="count"))
 
 
 def test_a_shelf_without_a_role_looks_like_one_that_is_not_there(shop: Shop) -> None:
