@@ -95,6 +95,19 @@ def pieces(line: DrawnLine) -> Iterator[Area]:
         yield min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
 
 
+def together(one: DrawnLine, other: DrawnLine) -> bool:
+    """Whether two lines run upon each other for a while."""
+    return any(
+        beside < 2 and shared > 2
+        for first in pieces(one)
+        for second in pieces(other)
+        for beside, shared in (
+            (abs(first[0] - second[0]) + first[2] - first[0], min(first[3], second[3]) - max(first[1], second[1])),
+            (abs(first[1] - second[1]) + first[3] - first[1], min(first[2], second[2]) - max(first[0], second[0])),
+        )
+    )
+
+
 def assert_clear(found: Drawing) -> None:
     """Nothing lies upon anything, children lie inside their parents, and arrows end at what they lead to."""
     leaves = [box for box in found.boxes if not is_around(box)]
@@ -107,6 +120,9 @@ def assert_clear(found: Drawing) -> None:
         assert not [box.part for box in leaves if upon(area(box), label(line))], line.words
     for first, second in combinations(labels, 2):
         assert not upon(label(first), label(second)), (first.words, second.words)
+    for one, other in combinations(found.lines, 2):
+        if one.line.source != other.line.source and one.line.target != other.line.target:
+            assert not together(one, other), (one.line, other.line)
     assert_nested(found, page)
     for line in found.lines:
         assert_led(found, line)
@@ -135,6 +151,8 @@ def assert_led(found: Drawing, line: DrawnLine) -> None:
         if not is_around(box):
             inner = (box.x + 1, box.y + 1, box.x + box.width - 1, box.y + box.height - 1)
             assert not [piece for piece in pieces(line) if upon(inner, piece, -0.1)], (line.line, box.part)
+    x1, y1, x2, y2 = label(line)
+    assert not line.words or not [p for p in pieces(line) if upon((x1 - 4, y1, x2, y2), p, -0.1)], line.words
     others = [other for other in found.lines if other.words and other is not line]
     for other in others:
         x1, y1, x2, y2 = label(other)

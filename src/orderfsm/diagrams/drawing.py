@@ -187,7 +187,7 @@ class _Plan:
         """The drawing as a whole."""
         self._place(self.scopes.all[None], MARGIN, MARGIN)
         level = self.levels[None]
-        lines = tuple(map(self._line, range(len(self.words))))
+        lines = tuple(self._line(number) for number in range(len(self.words)))
         width, height = level.width + 2 * MARGIN, level.height + 2 * MARGIN
         return Drawing(width, height, tuple(self.drawn), lines, self.scopes.loops)
 

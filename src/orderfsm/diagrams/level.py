@@ -161,14 +161,15 @@ class _Drawing:
                 entering[lower].append(chain[-1])
         for box, mine in leaving.items():
             mine.sort(key=lambda link: place[self.links[link].lower])
-            for link, offset in zip(mine, self._spread(box, mine), strict=True):
+            for link, offset in zip(mine, self._spread(box, mine, self.boxes[box].bottoms), strict=True):
                 self.links[link].leaves = offset
         for box, mine in entering.items():
             mine.sort(key=lambda link: place[self.links[link].upper])
-            for link, offset in zip(mine, self._spread(box, mine), strict=True):
+            for link, offset in zip(mine, self._spread(box, mine, self.boxes[box].tops), strict=True):
                 self.links[link].enters = offset
 
-    def _spread(self, box: int, links: Sequence[int]) -> list[float]:
+    def _spread(self, box: int, links: Sequence[int], settled: Mapping[int, float]) -> list[float]:
+        """How far from the middle of a side its arrows meet it, apart from each other and from those settled before."""
         weights = [self.links[link].weight for link in links]
         heaviest = max(weights)
         middle = weights.index(heaviest) if weights.count(heaviest) == 1 else (len(links) - 1) / 2
@@ -177,7 +178,8 @@ class _Drawing:
         if step < LANE - 2 and len(links) > 1:
             middle = (len(links) - 1) / 2
             step = min(STEP, 2 * room / (len(links) - 1))
-        return [(index - middle) * step for index in range(len(links))]
+        offsets = [(index - middle) * step for index in range(len(links))]
+        return _apart(offsets, [x - self.boxes[box].frame / 2 for x in settled.values()], room) if settled else offsets
 
     # --- sizes and places
 
@@ -235,3 +237,14 @@ class _Drawing:
         points.append((self._span(chain[-1])[1], corners[lower][1]))
         found = [(x - self.leftmost, y) for x, y in points]
         return found[::-1] if self.arrows[number].back else found
+
+
+def _apart(offsets: Sequence[float], settled: Sequence[float], room: float) -> list[float]:
+    """The free offsets next to those given, none further than `room` from the middle if there is one nearer."""
+    taken, found = list(settled), []
+    for offset in offsets:
+        sides = [offset, *(other + side for other in taken for side in (-LANE, LANE))]
+        free = [x for x in sides if all(abs(x - other) > LANE - 0.1 for other in taken)]
+        found.append(min(free or [offset], key=lambda x: (abs(x) > room, abs(x - offset))))
+        taken.append(found[-1])
+    return found
