@@ -90,8 +90,7 @@ def _history(names: Names) -> Iterator[str]:
     mine = " AND ".join(f"{names.quote(name)} = NEW.{names.quote(local)}" for name, local in names.keys.items())
     move = f"UPDATE {names.quote(names.orders)} SET {moved} WHERE {mine}"
     # with INSERT OR IGNORE, SQLite would leave out a move that another constraint is against
-    left = f"{_refusal(UNMOVED)} WHERE NOT EXISTS (SELECT 1 FROM {names.quote(names.orders)} WHERE {mine} AND "
-    left += f"{names.quote('revision')} = NEW.sequence)"
+    left = f"{_refusal(UNMOVED)} WHERE changes() = 0"
     yield from _trigger(names, names.own("move"), "AFTER INSERT", table, move, left)
     kept = _refusal(KEPT)
     yield from _trigger(names, names.own("keep"), "BEFORE UPDATE", table, kept)
