@@ -11,6 +11,9 @@ from .slot import Link, Slot
 
 __all__ = ["straighten"]
 
+PLACES = 16
+"""How many of the places that an arrow has are tried for the others."""
+
 SAME, NEAR = 0.5, 40.0
 BEND, FAR = 1.0, 0.002
 """What a bend costs, and a step away from where the slot was."""
@@ -72,7 +75,8 @@ def _chain(chain: Sequence[Link], slots: Sequence[Slot], room: _Room, touching: 
     passed = [link.lower for link in chain[:-1]]
     begin = slots[chain[0].upper].x + chain[0].leaves
     end = slots[chain[-1].lower].x + chain[-1].enters
-    places = list(dict.fromkeys([begin, end, *(slots[slot].x for slot in passed)]))
+    here = [slots[slot].x for slot in passed]
+    places = list(dict.fromkeys([begin, end, *here[:: len(here) // PLACES + 1]]))
     costs = [0.0 if abs(x - begin) < SAME else above for x in places]
     came: list[list[int]] = []
     for slot in passed:
