@@ -214,15 +214,31 @@ def focused(site: Site) -> dict[str, Any]:
 
 
 def test_a_double_click_sends_once(site: Site) -> None:
+    browser = site.browser
     site.enter("provider")
     site.open("/orders/dream_junction/order/1")
-    before = site.browser.run("document.querySelectorAll('.history tbody tr').length")
-    button = "form.event button"
-    site.go(lambda: site.browser.click(button, times=2))
-    site.browser.wait("document.readyState === 'complete' && document.querySelector('.notice') !== null")
+    before = browser.run("document.querySelectorAll('.history tbody tr').length")
+    site.go(lambda: browser.click("form.event button", times=2))
+    browser.wait("document.readyState === 'complete' && document.querySelector('.notice') !== null")
     assert "Recorded: Release to production" in site.text(".notice")
     site.open("/orders/dream_junction/order/1")
-    assert site.browser.run("document.querySelectorAll('.history tbody tr').length") == before + 1
+    assert browser.run("document.querySelectorAll('.history tbody tr').length") == before + 1
+
+
+def test_a_form_whose_first_answer_was_lost_counts_once(site: Site) -> None:
+    browser = site.browser
+    site.enter("both")
+    browser.ask("Page.setBypassCSP", enabled=True)
+    site.open("/orders/stat/order/2?as=provider")
+    lost = (
+        "(form => fetch(form.action, {method: 'POST', body: new URLSearchParams(new FormData(form))}))"
+        "(document.querySelector('form.event')).then(answer => answer.url)"
+    )
+    sent = browser.ask("Runtime.evaluate", expression=lost, awaitPromise=True, returnByValue=True)["result"]["value"]
+    browser.ask("Page.setBypassCSP", enabled=False)
+    site.go(lambda: browser.run("document.querySelector('form.event button').click()"))
+    assert "Recorded: " in site.text(".notice")
+    assert browser.run("location.href") == sent
 
 
 def test_a_stale_page_keeps_what_was_typed(site: Site) -> None:
