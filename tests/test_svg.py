@@ -497,6 +497,15 @@ def test_two_processes_draw_the_same() -> None:
     assert len(found) == 1
 
 
+def test_what_was_drawn_before_changes_nothing() -> None:
+    chart, overlay = orderfsm.load("stat/order"), Overlay("accepted", (("[*]", "received"), ("received", "accepted")))
+    fresh = orderfsm.load("stat/order")
+    first = diagrams.render(chart, "svg", overlay=overlay)
+    assert diagrams.render(chart, "svg") == diagrams.render(replace(fresh), "svg")
+    assert diagrams.render(chart, "svg", detail="plain") != diagrams.render(chart, "svg")
+    assert diagrams.render(chart, "svg", overlay=overlay) == first
+
+
 def test_the_command_line_draws_svg() -> None:
     done = CliRunner().invoke(app, ["draw", "stat/order", "--format", "svg", "--at", "accepted"])
     assert done.exit_code == 0

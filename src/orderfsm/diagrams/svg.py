@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orderfsm.chart import Kind
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from orderfsm.chart import Chart
 
     from .drawing import Drawing, DrawnBox, DrawnLine
-    from .picture import Edge, Node
+    from .picture import Edge, Node, Picture
     from .scopes import Line
 
 __all__ = ["THEMES", "render"]
@@ -46,12 +46,22 @@ def render(chart: Chart, overlay: Overlay, detail: str, theme: str) -> str:
     if theme not in THEMES:
         raise ValueError(f"there is no theme {theme!r}; choose one of {', '.join(THEMES)}")
     marked = marks(chart, overlay)
-    seen = gathered(picture(chart, detail=detail))
-    found = drawing(seen, detail)
+    seen, found = _laid_out(chart, detail)
     rows, tall = legend(tuple(items(chart, seen.edges, marked)), found.width - 2 * MARGIN, MARGIN, found.height)
     page = replace(found, width=max(found.width, NARROWEST), height=found.height + tall + (MARGIN if tall else 0.0))
     body = [*_Page(chart, page, marked).body(), *rows]
     return _document(chart, overlay, page, style(theme), "\n".join(body))
+
+
+def _laid_out(chart: Chart, detail: str) -> tuple[Picture, Drawing]:
+    """The picture of a chart and where everything is; kept with the chart's table, once there is one."""
+    memo: dict[str, Any] = {} if chart._table is None else chart._table.memo
+    key = f"drawing {detail}"
+    if key not in memo:
+        seen = gathered(picture(chart, detail=detail))
+        memo[key] = seen, drawing(seen, detail)
+    found: tuple[Picture, Drawing] = memo[key]
+    return found
 
 
 def _document(chart: Chart, overlay: Overlay, page: Drawing, sheet: str, body: str) -> str:
