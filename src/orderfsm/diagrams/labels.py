@@ -43,8 +43,11 @@ def extent(words: Sequence[Word]) -> tuple[float, float]:
 
 
 def on_state(node: Node) -> tuple[Word, ...]:
-    """The word of a state, and below it the events that it answers without being left."""
-    names = (Word(line, "name") for line in wrapped(node.label, 24))
+    """The word of a state, its name where that is another, and the events that it answers without being left."""
+    word = node.label.removesuffix(f" ({node.name})")
+    names = [Word(line, "name") for line in wrapped(word, 24)]
+    if word != node.label:
+        names += (Word(line, "answer") for line in wrapped(f"({node.name})", 26))
     answers = (Word(line, "answer") for event in node.internal for line in wrapped(f"/ {event}", 30))
     return (*names, *answers)
 
