@@ -453,6 +453,16 @@ def test_nothing_is_loaded_from_anywhere() -> None:
     assert not re.search(r"https?:|url\(|@import|href|<script|foreignObject|<!|&(?!amp;|lt;|gt;|quot;|#x27;)", text)
 
 
+@pytest.mark.parametrize("theme", ["auto", "light", "dark"])
+def test_the_style_sheet_reaches_nothing_but_the_drawing(theme: str) -> None:
+    sheet = (drawn(simple(), theme=theme).findtext(f"{SVG}style") or "").replace(
+        "@media (prefers-color-scheme:dark){", ""
+    )
+    selectors = [each for rule in re.findall(r"([^{}]+)\{", sheet) for each in rule.split(",")]
+    assert len(selectors) > 20
+    assert [selector for selector in selectors if not selector.startswith(".orderfsm ")] == []
+
+
 def test_a_reader_of_screens_is_told_what_is_drawn() -> None:
     root = drawn(shop())
     named = {element.get("id"): element.text or "" for element in root if element.get("id")}
