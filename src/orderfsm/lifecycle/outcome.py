@@ -12,7 +12,7 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 
 from orderfsm.errors import Conflict, GuardFailed, InDoubt, NotOpened, Refused, StoredStateUnknown
-from orderfsm.sqlmodel.fate import Limit, backend, certain
+from orderfsm.sqlmodel.fate import Limit, backend, certain, lasting
 
 from .race import lost_race
 
@@ -187,11 +187,7 @@ class _Course:
                 session.commit()
 
     def settle(self, session: Session) -> None:
-        """Before a doubt is resolved: the attempt that caused it is over, and what was committed so far will last.
-
-        A transaction that writes to PostgreSQL's log is not acknowledged before everything in front of it in the log
-        has reached the standbys; a look at what was written would say nothing of that.
-        """
+        """Before a doubt is resolved: the attempt that caused it is over, and what was committed so far will last."""
         self._connection = connection = session.connection()
         if connection.dialect.name != "postgresql":
             return
@@ -200,7 +196,7 @@ class _Course:
             busy = text("SELECT 1 FROM pg_stat_activity WHERE pid = :pid AND state IS DISTINCT FROM 'idle'")
             if connection.execute(busy, {"pid": self._backend}).first():
                 raise _Pending
-            connection.execute(text("SELECT pg_logical_emit_message(true, 'orderfsm', '')"))
+            lasting(connection)
             self.commit(session)
         finally:
             self._limit.end()

@@ -10,6 +10,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from orderfsm.errors import InDoubt
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-__all__ = ["REPEAT", "backend", "certain", "limited", "unknown"]
+__all__ = ["REPEAT", "backend", "certain", "lasting", "limited", "unknown"]
 
 NOT_CONFIRMED = "syncrep.c"
 """Where in PostgreSQL the warnings come from with which it commits although no standby has confirmed.
@@ -52,6 +53,16 @@ def certain(connection: Connection, key: str | None = None) -> Iterator[None]:
             raise
     if warnings:
         raise InDoubt(f"PostgreSQL has committed and says: {warnings[0]}; {REPEAT}", key=key)
+
+
+def lasting(connection: Connection) -> None:
+    """Let the COMMIT of this transaction answer for what it has read, too: PostgreSQL writes a message to its log.
+
+    The COMMIT of a transaction that has written nothing waits for no standby. One that has is not acknowledged before
+    everything in front of it in the log has reached the standbys.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_logical_emit_message(true, 'orderfsm', '')"))
 
 
 def unknown(error: DBAPIError) -> bool:

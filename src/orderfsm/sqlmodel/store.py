@@ -15,6 +15,7 @@ from orderfsm.pairing import pairing
 
 from .bases import HistoryEntry, Stateful
 from .columns import STATE
+from .fate import lasting
 from .holds import HoldRow
 from .many import ManyStatements
 from .outbox import OutboxRow
@@ -176,6 +177,10 @@ class SqlStore:
 
     def _gone(self, order: Stateful) -> Conflict:
         return Conflict(f"{self.name(order)} is gone: its row was deleted; nothing can be sent to it")
+
+    def confirm(self, session: Session) -> None:
+        """Let the transaction's COMMIT answer for an entry that was found, as for one that it has written."""
+        lasting(session.connection(self.bind))
 
     # --- writing
 

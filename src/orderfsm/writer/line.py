@@ -113,7 +113,7 @@ class Line:
                 session.expunge_all()
         except BaseException:
             self._lane.forget()
-            transaction.rollback()
+            transaction.close()  # rolls back, unless COMMIT has happened and no standby has confirmed it
             if getattr(connection.connection.driver_connection, "in_transaction", False):
                 connection.connection.rollback()  # SQLite may refuse a COMMIT and stay in the transaction
             raise

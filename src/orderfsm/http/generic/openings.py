@@ -18,6 +18,7 @@ from orderfsm.http.failure import Rejected
 from orderfsm.http.wording import MESSAGES
 from orderfsm.lifecycle.savepoint import savepoint
 from orderfsm.sqlmodel.columns import UtcDateTime
+from orderfsm.sqlmodel.fate import lasting
 
 __all__ = ["Opened", "claim", "fingerprint"]
 
@@ -40,7 +41,8 @@ class Opened(SQLModel, table=True):
 def claim(session: Session, bind: Mapping[str, Any], digest: str, fingerprint: str, now: datetime) -> Opened:
     """The row of a request: a new one without an order, or that of the order which the same request has made.
 
-    Whoever claims it second waits for the first. Raises Rejected when the key was used for another request.
+    Whoever claims it second waits for the first, and its COMMIT answers for what the first has written. Raises Rejected
+    when the key was used for another request.
     """
     found = _found(session, digest)
     if found is None:
@@ -56,6 +58,7 @@ def claim(session: Session, bind: Mapping[str, Any], digest: str, fingerprint: s
             raise Conflict("the same request was quicker, and cannot be seen yet")
     if found.fingerprint != fingerprint:
         raise Rejected(422, "key-reused", MESSAGES["key-reused"])
+    lasting(session.connection(dict(bind)))
     return found
 
 
