@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
-from faults.workload import CHART, EDGES, Library, Plan, Written, database
+from faults.workload import CHART, EDGES, Library, Plain, Plan, Written, database
 from orderfsm.errors import Conflict, NotEnabled
 
-__all__ = ["HistoryOutside", "LockWithoutCheck", "LosesAnswers", "LosesAnswersNewKey", "NoCompare"]
+__all__ = ["Certain", "HistoryOutside", "LockWithoutCheck", "LosesAnswers", "LosesAnswersNewKey", "NoCompare"]
 
 AFTER = {(before, event): after for before, event, after in EDGES}
 
@@ -140,3 +140,9 @@ class LosesAnswersNewKey(LosesAnswers):
 
     def send(self, order: int, event: str, call: str, key: str) -> Written:
         return super().send(order, event, call, uuid.uuid4().hex)
+
+
+class Certain(Plain):
+    """Takes every error for a refusal, that of a COMMIT as well."""
+
+    certain = True

@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from faults.workload import Plan
 
 __all__ = ["Fleet", "fleet"]
@@ -49,6 +51,11 @@ class Fleet:
         if not answer:
             raise RuntimeError("the nursery is gone; its error output says why")
         return json.loads(answer)
+
+    @property
+    def processes(self) -> list[int]:
+        """The clients that are alive now."""
+        return [child.pid for child in psutil.Process(self._process.pid).children()]
 
     @property
     def logs(self) -> list[Path]:

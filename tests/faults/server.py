@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
@@ -64,6 +65,13 @@ class Server:
     def initialise(self, *options: str) -> None:
         self._run("initdb", "-D", str(self.data), "-U", "postgres", "-E", "UTF8", "-A", "trust", "-N", *options)
 
+    def copy(self, other: Server) -> None:
+        """Become a standby of another server, which runs: a copy of it that is to follow it."""
+        shutil.rmtree(self.data, ignore_errors=True)
+        self._run("pg_basebackup", "-D", str(self.data), "-h", str(other.sockets), "-U", "postgres", "-RN", "-cfast")
+        conninfo = f"host={other.sockets} user=postgres application_name=standby"
+        self.settings = self.settings | {"primary_conninfo": conninfo}
+
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(binaries() / program), *arguments]
         done = subprocess.run(command, user=self.user, cwd="/", capture_output=True, text=True, check=False)
@@ -104,33 +112,52 @@ class Server:
         self.stop()
         self.start()
 
+    def kill(self) -> None:
+        """Kill -9 all of its processes at one moment, as the end of its computer would; it does not come back."""
+        assert self.process is not None
+        segment = int((self.data / "postmaster.pid").read_text().split("\n")[6].split()[1])
+        for process in self._suspended():
+            process.kill()
+        self.process.wait(30)
+        ctypes.CDLL(None).shmctl(segment, 0, None)  # IPC_RMID: nobody else would ever remove it
+
+    def _suspended(self) -> list[psutil.Process]:
+        """All of its processes; the first one is stopped first, so that there are no new ones."""
+        assert self.process is not None
+        parent = psutil.Process(self.process.pid)
+        parent.suspend()
+        children = parent.children(recursive=True)
+        for process in children:
+            process.suspend()
+        return [parent, *children]
+
     @contextmanager
     def halted(self) -> Iterator[None]:
         """None of its processes does anything during the block."""
-        assert self.process is not None
-        parent = psutil.Process(self.process.pid)
-        family = [parent, *parent.children(recursive=True)]
-        for process in family:
-            process.suspend()
+        family = self._suspended()
         try:
             yield
         finally:
             for process in family:
                 process.resume()
 
+    def serving(self, kind: str) -> list[int]:
+        """Its processes of a kind, but for the one that is asked."""
+        query = "SELECT pid FROM pg_stat_activity WHERE backend_type = %s AND pid <> pg_backend_pid()"
+        with self.connect() as connection:
+            return [int(str(row[0])) for row in connection.execute(query, (kind,))]
+
     def kill_backend(self) -> None:
         """Kill -9 one of the processes that serve clients: the server then drops all of them, and recovers."""
-        query = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-        with self.connect() as connection:
-            pids = [row[0] for row in connection.execute(query)]
+        pids = self.serving("client backend")
         if pids:
-            os.kill(int(str(pids[0])), signal.SIGKILL)
+            os.kill(pids[0], signal.SIGKILL)
         time.sleep(0.05)
         self.wait()
 
 
 @contextmanager
-def server(*, start: bool = True, **settings: str) -> Iterator[Server]:
+def server(*, initialise: bool = True, start: bool = True, **settings: str) -> Iterator[Server]:
     """A new cluster, which is gone after the block."""
     folder = Path(tempfile.mkdtemp(prefix="ofsm-"))
     user = owner()
@@ -138,7 +165,8 @@ def server(*, start: bool = True, **settings: str) -> Iterator[Server]:
         shutil.chown(folder, user)
     made = Server(folder / "data", folder, **settings)
     try:
-        made.initialise()
+        if initialise:
+            made.initialise()
         if start:
             made.start()
         yield made

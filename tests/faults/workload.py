@@ -22,18 +22,21 @@ from orderfsm import enforcement
 from orderfsm.errors import Conflict, InDoubt, OrderFsmError, Refused
 from orderfsm.lifecycle import Lifecycle, lost_race, transact
 from orderfsm.sqlmodel import Order, OrderHistory, SqlStore, create_all, secure
+from orderfsm.writer import Writer
 
 __all__ = [
     "CHART",
     "EDGES",
     "EMITTING",
     "PATIENCE",
+    "Asking",
     "Client",
     "Contender",
     "Library",
     "Plain",
     "Plan",
     "Sender",
+    "Writing",
     "database",
     "prepare",
 ]
@@ -186,6 +189,26 @@ class Library(Plain):
 
     def send(self, order: int, event: str, call: str, key: str) -> Written:
         return transact(self.session, lambda session: self.written(session, order, event, call, key), key=key)
+
+
+class Asking(Library):
+    """The same, which leaves a doubt to its client."""
+
+    def send(self, order: int, event: str, call: str, key: str) -> Written:
+        return transact(self.session, lambda session: self.written(session, order, event, call, key))
+
+
+class Writing(Plain):
+    """The library's writer, which commits by itself."""
+
+    certain = True
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
+        self.writer = Writer(self.orders, self.engine)
+
+    def send(self, order: int, event: str, call: str, key: str) -> Written:
+        return self.writer.send(order, event, key=key, caused_by=call)
 
 
 class Client:
