@@ -40,7 +40,9 @@ def delivered(engine: Engine, logs: Iterable[Path]) -> Delivered:
     seen: set[tuple[int, int, int]] = set()
     for _, place in got:
         order, *here = place
-        verdict.repeated += place in seen
+        if place in seen:  # whoever takes over begins at the first that is not settled
+            verdict.repeated += 1
+            continue
         verdict.out_of_order += tuple(here) < last.get(order, (0, 0))
         last[order] = (here[0], here[1])
         seen.add(place)
