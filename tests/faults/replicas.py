@@ -24,6 +24,11 @@ class Replicas:
         hosts = f"host={primary.sockets}&host={standby.sockets}"
         self.url = f"postgresql+psycopg://postgres@/postgres?{hosts}&target_session_attrs=read-write"
 
+    @property
+    def promotions(self) -> int:
+        """How often a standby has taken over: PostgreSQL counts timelines, from 1."""
+        return int(self._ask("SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)")[0][0], 16) - 1
+
     def attach(self) -> None:
         """Give the primary a new standby; returns when it follows."""
         self.standby.copy(self.primary)
