@@ -160,6 +160,9 @@ class Store(SqlStore):
         found: tuple[Entry, str | None] | None = session.world.kept[order.id].keys.get(key)
         return found
 
+    def confirm(self, session: Any) -> None:
+        """There is no standby."""
+
     def record(self, session: Any, order: Any, entry: Entry, fingerprint: str | None = None, *_: Any) -> bool:
         session.world.statement()
         session.lock(order.id)
