@@ -15,9 +15,9 @@ from itertools import pairwise
 from .columns import LANE, settle
 from .crossings import ordered
 from .layers import ranks
+from .parting import parted
 from .slot import Link, Slot
 from .straight import straighten
-from .tracks import tracks
 
 __all__ = ["BESIDE", "Arrow", "Box", "Level", "Point", "lay_out"]
 
@@ -187,25 +187,19 @@ class _Drawing:
         """Where layers begin, how high they are, and the tracks between them."""
         self.tops, self.heights = [], []
         self.track: dict[int, float] = {}
-        gutters: list[list[int]] = [[] for _ in self.layers]
-        for number, link in enumerate(self.links):
-            gutters[self.slots[link.upper].layer].append(number)
         y = 0.0
-        for layer, gutter in zip(self.layers, gutters, strict=True):
+        for layer, found in zip(self.layers, parted(self.layers, self.slots, self.links), strict=True):
             self.tops.append(y)
             self.heights.append(max((self.slots[slot].height for slot in layer), default=0.0))
             y += self.heights[-1]
-            found = tracks([self._span(number) for number in gutter])
-            used = max(found, default=-1) + 1
-            for number, track in zip(gutter, found, strict=True):
-                if track >= 0:
-                    self.track[number] = y + BREATH + track * TRACK
-            y += 2 * BREATH + (used - 1) * TRACK if used else BREATH if gutter else BREATH / 2
+            used = max(found.values(), default=-1) + 1
+            self.track |= {number: y + BREATH + track * TRACK for number, track in found.items() if track >= 0}
+            y += 2 * BREATH + (used - 1) * TRACK if used else BREATH if found else BREATH / 2
         self.leftmost = min((slot.x - slot.left for slot in self.slots), default=0.0)
 
     def _span(self, number: int) -> tuple[float, float]:
         link = self.links[number]
-        return self.slots[link.upper].x + link.leaves, self.slots[link.lower].x + link.enters
+        return link.begins(self.slots), link.ends(self.slots)
 
     def level(self) -> Level:
         """The drawing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from orderfsm.chart import START
@@ -10,13 +10,21 @@ from orderfsm.graph import steps_from, unknown_configuration
 from orderfsm.table import compile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from orderfsm.cell import Step
     from orderfsm.chart import Chart, Transition
     from orderfsm.table import Table
 
-__all__ = ["Marks", "Overlay", "marks"]
+__all__ = ["Marks", "Note", "Overlay", "marks"]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A short text beside a state or an arrow, and its tone: what kind of evidence it is."""
+
+    text: str
+    tone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +43,25 @@ class Overlay:
 class Marks:
     """An overlay in the words of a chart: the active states, those passed, and the transitions taken, by identity.
 
-    `begun` are the states that the first steps led to.
+    `begun` are the states that the first steps led to. `on_states` has notes by the state's name, `on_arrows` by the
+    transition's identity.
     """
 
     active: frozenset[str] = frozenset()
     passed: frozenset[str] = frozenset()
     walked: frozenset[int] = frozenset()
     begun: frozenset[str] = frozenset()
+    on_states: Mapping[str, tuple[Note, ...]] = field(default_factory=dict)
+    on_arrows: Mapping[int, tuple[Note, ...]] = field(default_factory=dict)
+
+    def of_state(self, name: str) -> tuple[Note, ...]:
+        """The notes beside a state."""
+        return self.on_states.get(name, ())
+
+    def of_arrows(self, transitions: Iterable[Transition]) -> tuple[Note, ...]:
+        """The notes beside arrows that are drawn as one, each once."""
+        found = (note for transition in transitions for note in self.on_arrows.get(id(transition), ()))
+        return tuple(dict.fromkeys(found))
 
     def walks(self, transitions: tuple[Transition, ...]) -> bool:
         """Whether one of the transitions was taken."""

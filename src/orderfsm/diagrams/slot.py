@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 __all__ = ["Link", "Slot"]
@@ -37,3 +38,11 @@ class Link:
     weight: float
     leaves: float = 0.0
     enters: float = 0.0
+
+    def begins(self, slots: Sequence[Slot]) -> float:
+        """Where it leaves its upper slot."""
+        return slots[self.upper].x + self.leaves
+
+    def ends(self, slots: Sequence[Slot]) -> float:
+        """Where it enters its lower slot."""
+        return slots[self.lower].x + self.enters

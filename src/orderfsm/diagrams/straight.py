@@ -9,7 +9,7 @@ from math import inf
 from .columns import distance
 from .slot import Link, Slot
 
-__all__ = ["straighten"]
+__all__ = ["Room", "straighten"]
 
 PLACES = 16
 """How many of the places that an arrow has are tried for the others."""
@@ -23,7 +23,7 @@ def straighten(
     layers: Sequence[Sequence[int]], slots: Sequence[Slot], links: Sequence[Link], chains: Sequence[Sequence[int]]
 ) -> None:
     """Move slots inside the room that their neighbours leave, so that arrows bend less often, heavy ones first."""
-    room = _Room(layers, slots)
+    room = Room(layers, slots)
     touching: list[list[Link]] = [[] for _ in slots]
     for link in links:
         touching[link.upper].append(link)
@@ -43,7 +43,7 @@ def straighten(
         _chain([links[link] for link in chains[number]], slots, room, touching)
 
 
-class _Room:
+class Room:
     """From where to where each slot can move."""
 
     def __init__(self, layers: Sequence[Sequence[int]], slots: Sequence[Slot]) -> None:
@@ -55,6 +55,7 @@ class _Room:
                 self.after[one], self.before[other] = other, one
 
     def of(self, number: int) -> tuple[float, float]:
+        """The least and the greatest `x` that leave its neighbours in peace."""
         slot, low, high = self.slots[number], -inf, inf
         if number in self.before:
             neighbour = self.slots[self.before[number]]
@@ -65,7 +66,7 @@ class _Room:
         return low - 0.01, high + 0.01
 
 
-def _chain(chain: Sequence[Link], slots: Sequence[Slot], room: _Room, touching: Sequence[Sequence[Link]]) -> None:
+def _chain(chain: Sequence[Link], slots: Sequence[Slot], room: Room, touching: Sequence[Sequence[Link]]) -> None:
     """Place what an arrow passes so that it bends least: the cheapest row of places, slot by slot.
 
     A bend is best next to the box with fewer arrows: it may give way afterwards.
@@ -95,7 +96,7 @@ def _chain(chain: Sequence[Link], slots: Sequence[Slot], room: _Room, touching: 
         at = back[at]
 
 
-def _box(number: int, slots: Sequence[Slot], links: Sequence[Link], room: _Room) -> None:
+def _box(number: int, slots: Sequence[Slot], links: Sequence[Link], room: Room) -> None:
     """Move a box to where the most of its links are straight."""
     low, high = room.of(number)
     here = slots[number].x
@@ -109,7 +110,7 @@ def _box(number: int, slots: Sequence[Slot], links: Sequence[Link], room: _Room)
     slots[number].x = here + max(gains, key=lambda shift: gains[shift])
 
 
-def _block(link: Link, slots: Sequence[Slot], touching: Sequence[Sequence[Link]], room: _Room) -> None:
+def _block(link: Link, slots: Sequence[Slot], touching: Sequence[Sequence[Link]], room: Room) -> None:
     """Straighten a heavy link by moving all that hangs straight and as heavily on one of its ends."""
     beside = _beside(link.upper, link, slots)
     if not SAME <= abs(beside) < NEAR:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["STRAIGHT", "tracks"]
+__all__ = ["NEXT", "STRAIGHT", "tracks"]
 
 STRAIGHT = 0.75
 """An arrow that is so little beside itself goes straight."""
 
-APART = 8.0
+APART, NEXT = 8.0, 4.0
+"""Between the ends of two arrows on one track, and between two that run beside each other, at least."""
 
 Span = tuple[float, float]
 
@@ -53,4 +54,4 @@ def _crossings(upper: Span, lower: Span) -> int:
     """How often two arrows meet when one runs above the other; to lie upon each other counts much more."""
     enters, leaves = lower[0], upper[1]
     count = int(min(upper) < enters < max(upper)) + int(min(lower) < leaves < max(lower))
-    return count + 20 * int(abs(leaves - enters) < APART / 2)
+    return count + 20 * int(abs(leaves - enters) < NEXT)
