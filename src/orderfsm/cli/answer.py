@@ -45,8 +45,8 @@ class Grid:
     rows: Sequence[Sequence[str]]
 
 
-Block = str | Grid
-"""A Heading, a Verbatim, a Grid, or a str: a line of text."""
+Block = str | bytes | Grid
+"""A Heading, a Verbatim, a Grid, a str: a line of text; or bytes, which no terminal gets to see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +95,21 @@ def _print(blocks: Iterable[Block]) -> None:
     for block in blocks:
         if isinstance(block, Verbatim):
             sys.stdout.write(block if block.endswith("\n") else f"{block}\n")
+        elif isinstance(block, bytes):
+            _print_bytes(block)
         elif isinstance(block, Grid):
             _print_grid(console, block)
         else:
             style = "bold" if isinstance(block, Heading) else None
             console.print(printable(block), style=style, markup=False, highlight=False, emoji=False, soft_wrap=True)
+
+
+def _print_bytes(content: bytes) -> None:
+    if sys.stdout.isatty():
+        raise Misused("this is not for a terminal; name a file with --output, or lead it into one with >")
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
 
 
 def _console() -> Console:

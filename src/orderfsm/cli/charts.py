@@ -1,4 +1,4 @@
-"""Answers about charts: the catalogue, one chart, its drawing, the schema."""
+"""Answers about charts: the catalogue, one chart, the schema."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .answer import Block
 
-__all__ = ["charts", "draw", "open_chart", "resolve", "schema", "show"]
+__all__ = ["charts", "open_chart", "resolve", "schema", "show"]
 
 
 def open_chart(name: str, profile: str) -> Chart:
@@ -128,15 +128,6 @@ def _arrow_row(each: dict[str, Any]) -> list[str]:
         each["basis"],
         each["source"],
     ]
-
-
-def draw(name: str, profile: str, format: str, *, at: str | None, detail: str) -> Answer:
-    """A chart in a diagram format."""
-    from orderfsm.diagrams import render
-
-    chart = open_chart(name, profile)
-    text = render(chart, str(format), configuration=None if at is None else resolve(chart, at), detail=detail)
-    return Answer({"chart": chart.name, "profile": chart.profile, "format": format, "text": text}, [Verbatim(text)])
 
 
 def schema() -> Answer:

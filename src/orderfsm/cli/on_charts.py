@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .answer import Answer, give
-from .options import AsJson, ChartName, Drawing, Profile, Report, WhichProfile
+from .options import AsJson, ChartName, Detail, Drawing, Profile, Report, Theme, WhichProfile
 
 __all__ = ["charts", "check", "draw", "explain", "schema", "show", "trace"]
 
@@ -44,19 +44,44 @@ def draw(
     chart: ChartName,
     *,
     format: Annotated[
-        Drawing, typer.Option("--format", metavar="mermaid|svg|table", help="Mermaid, SVG, or tables in Markdown.")
-    ] = Drawing.MERMAID,
+        Drawing | None,
+        typer.Option(
+            "--format",
+            metavar="mermaid|svg|png|dot|plantuml|d2|table|text",
+            help="What it is drawn as; left out: what the name of the output ends in, else Mermaid.",
+        ),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Where it is written: .mmd .svg .png .dot .puml .d2 .md .txt."
+        ),
+    ] = None,
+    detail: Annotated[
+        Detail | None,
+        typer.Option(
+            "--detail",
+            metavar="full|plain|codes",
+            help="full, the default; plain: no guards, timers and basis; codes: what customers see.",
+        ),
+    ] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Short for --detail plain.")] = False,
+    theme: Annotated[
+        Theme,
+        typer.Option(
+            "--theme", metavar="auto|light|dark", help="Colours of SVG and PNG; auto: as the reader's screen."
+        ),
+    ] = Theme.AUTO,
     at: Annotated[str | None, typer.Option("--at", metavar="CONFIGURATION", help="Highlight it.")] = None,
-    plain: Annotated[bool, typer.Option("--plain", help="Events only: no guards, timers and basis.")] = False,
     profile: WhichProfile = Profile.FULL,
     json: AsJson = False,
 ) -> None:
     """Draw a chart as a diagram or as tables."""
 
     def answer() -> Answer:
-        from .charts import draw
+        from .drawing import Wanted, draw
 
-        return draw(chart, profile, format, at=at, detail="plain" if plain else "full")
+        return draw(chart, profile, Wanted(format, output, detail, plain, theme, at))
 
     give(answer, as_json=json)
 

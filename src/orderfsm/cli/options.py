@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Allow", "AsJson", "ChartName", "Dead", "Drawing", "Profile", "Repeats", "Report", "WhichProfile"]
+__all__ = [
+    "Allow",
+    "AsJson",
+    "ChartName",
+    "Dead",
+    "Detail",
+    "Drawing",
+    "Profile",
+    "Repeats",
+    "Report",
+    "Theme",
+    "WhichProfile",
+]
 
 
 class Profile(StrEnum):
@@ -28,9 +40,30 @@ class Report(StrEnum):
 class Drawing(StrEnum):
     """What a chart is drawn as."""
 
+    D2 = "d2"
+    DOT = "dot"
     MERMAID = "mermaid"
+    PLANTUML = "plantuml"
+    PNG = "png"
     SVG = "svg"
     TABLE = "table"
+    TEXT = "text"
+
+
+class Detail(StrEnum):
+    """How much a drawing says."""
+
+    FULL = "full"
+    PLAIN = "plain"
+    CODES = "codes"
+
+
+class Theme(StrEnum):
+    """In which colours a chart is drawn."""
+
+    AUTO = "auto"
+    LIGHT = "light"
+    DARK = "dark"
 
 
 class Repeats(StrEnum):
