@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import markdown, mermaid, svg
-from .overlay import Overlay
+from .difference import Difference, difference
+from .overlay import Dwell, Overlay
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orderfsm.chart import Chart
 
-__all__ = ["DETAILS", "FORMATS", "Overlay", "render"]
+__all__ = ["DETAILS", "FORMATS", "Difference", "Dwell", "Overlay", "difference", "render"]
 
 FORMATS: dict[str, Callable[[Chart, Overlay, str, str], str]] = {
     "mermaid": lambda chart, overlay, detail, _: mermaid.render(chart, overlay.current, detail),
@@ -25,7 +27,7 @@ DETAILS = ("full", "plain")
 
 
 def render(
-    chart: Chart,
+    chart: Chart | Difference,
     format: str = "mermaid",
     *,
     configuration: str | None = None,
@@ -35,8 +37,9 @@ def render(
 ) -> str:
     """The chart as text in a format: `mermaid` (stateDiagram-v2), `svg` (laid out here) or `table` (Markdown).
 
-    `configuration` is highlighted when it is given; an `overlay` says it too, and the way that an order has taken,
-    which svg alone shows. `detail` is `full`, or `plain`: events only, without guards, timers and the basis of the
+    The difference of two charts is drawn as one picture of both. `configuration` is highlighted when it is given; an
+    `overlay` says it too, and whatever else is known: the way that an order has taken, counts, times, refusals, tests,
+    findings. `detail` is `full`, or `plain`: events only, without guards, timers and the basis of the
     arrows, and an arrow that all children of a state have is drawn once. `theme` is `auto`, `light` or `dark` and
     counts for svg. Names, codes and guards are escaped for the format, whatever they contain.
 
@@ -53,4 +56,6 @@ def render(
         raise ValueError(
             f"configuration is {configuration!r}, and the overlay says {overlay.current!r}; give one of them"
         )
+    if isinstance(chart, Difference):
+        chart, overlay = chart.chart, replace(overlay, difference=chart)
     return FORMATS[format](chart, overlay, detail, theme)
