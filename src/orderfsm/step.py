@@ -115,8 +115,9 @@ def step(
         raise
 
 
-def _stand_in(table: Table, configuration: str, event: str) -> Cell:
-    expect({"configuration": configuration, "event": event})
+def _stand_in(table: Table, configuration: Any, event: Any) -> Cell:
+    if not (isinstance(configuration, str) and isinstance(event, str)):  # a refusal is a hot path: no search in vain
+        expect({"configuration": configuration, "event": event})
     row = table.rows.get(configuration)
     if row is None:
         raise unknown_configuration(table, configuration)
