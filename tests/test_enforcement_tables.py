@@ -219,6 +219,14 @@ def test_verify_names_the_rows(at: Engine) -> None:
             ),
         }
         connection.execute(text("UPDATE order_history SET \"after\" = 'accepted' WHERE sequence = 2"))
+        with connection.begin_nested() as undone:
+            connection.execute(text("UPDATE order_history SET chart_hash = 'x' WHERE sequence = 2"))
+            (finding,) = enforcement.verify(connection, Order, OrderHistory)
+            assert finding.code == "history-illegal"
+            assert finding.message.endswith(
+                "names a chart that the database does not know; register it (orderfsm.enforcement.register)"
+            )
+            undone.rollback()
         for change in ("code = 'x'", "category = NULL", "chart = 'x'", "revision = 1", "configuration = NULL"):
             with connection.begin_nested() as undone:
                 connection.execute(text(f"UPDATE orders SET {change}"))

@@ -33,13 +33,13 @@ def _fields(fields: tuple[Field, ...], values: Mapping[str, Any], where: str) ->
             yield from _value(field, values[field.name], path)
         elif field.required:
             yield Blocker(
-                "payload-missing", f"{path} is missing; give a {field.type}", {"field": path, "type": field.type}
+                "payload-missing", f"{path} is missing; give {_one(field.type)}", {"field": path, "type": field.type}
             )
 
 
 def _value(field: Field, value: Any, path: str) -> Iterator[Blocker]:
     if not _CHECKS[field.type](value):
-        yield _blocker(path, f"a {field.type}, not {type(value).__name__}")
+        yield _blocker(path, f"{_one(field.type)}, not {type(value).__name__}")
         return
     if field.enum and value not in field.enum:
         yield _blocker(path, f"one of {', '.join(map(str, field.enum))}")
@@ -58,6 +58,11 @@ def _inside(field: Field, value: Any, path: str) -> Iterator[Blocker]:
     if field.type == "list" and field.items is not None:
         for place, item in enumerate(value):
             yield from _value(field.items, item, f"{path}[{place}]")
+
+
+def _one(type: str) -> str:
+    """A type with its article."""
+    return f"{'an' if type[0] in 'aeiou' else 'a'} {type}"
 
 
 def _blocker(path: str, wanted: str) -> Blocker:

@@ -55,7 +55,10 @@ def _questions(names: Names) -> Iterator[tuple[str, str, str]]:
     yield "history-orphan", f"{told} is of an order that has no row", f"{entry} WHERE NOT EXISTS ({orphan})"
     gap = f"{told} does not start where the one before it ended"
     yield "history-gap", gap, f"{entry} WHERE ({asked.starts}) IS NOT TRUE"
-    yield "history-illegal", f"{told} is no step of the chart that it names", f"{entry} WHERE {asked.legal} IS NOT TRUE"
+    unknown = f"{told} names a chart that the database does not know; register it (orderfsm.enforcement.register)"
+    yield "history-illegal", unknown, f"{entry} WHERE NOT {asked.known}"
+    illegal = f"{entry} WHERE {asked.known} AND {asked.legal} IS NOT TRUE"
+    yield "history-illegal", f"{told} is no step of the chart that it names", illegal
     standing = ", ".join(f"o.{names.quote(name)}" for name in names.keys)
     standing += ", NULL, coalesce(o.configuration, '[*]'), o.revision"
     said = f"the order is {{{places}}} at revision {{{places + 1}}}, and its history ends elsewhere"
