@@ -91,9 +91,11 @@ def difference(old: Chart, new: Chart) -> Difference:
     told = _Told()
     for state in states:
         told.of_state(state.name, _notes(old.by_name.get(state.name), new.by_name.get(state.name), OF_STATES))
-    for before, after in (*came, *((arrow, None) for arrow in gone)):
-        told.of_arrow(after or before, _notes(before, after, OF_ARROWS))
-    aside = tuple(Note(f"changed: {word}", "changed") for word in _differing(old, new, OF_CHARTS))
+    for before, after in came:
+        told.of_arrow(after, _notes(before, after, OF_ARROWS))
+    for arrow in gone:
+        told.of_arrow(arrow, _notes(arrow, None, OF_ARROWS))
+    aside = tuple(Note(f"{word} of the chart changed", "changed") for word in _differing(old, new, OF_CHARTS))
     union = replace(new, title=title, states=states, transitions=arrows, dropped=())
     return Difference(old, new, union, told.on_states, told.on_arrows, aside)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING
 
-from .labels import Word, extent, on_arrow, on_state
+from .labels import Word, beside, extent, on_arrow, on_state, tested, told
 from .level import BESIDE, Arrow, Box, Level, Point, lay_out
 from .scopes import Line, Part, Piece, Scope, Scopes
 
@@ -26,12 +26,16 @@ DOT, ROUND, FORK = 12.0, 24.0, 5.0
 LOOP = 20.0
 """How far an arrow from a state to itself goes beside it."""
 
+GAUGE, NOTED = 9.0, 3.0
+"""The height of a bar in a state, and from its words to its notes."""
+
 
 @dataclass(frozen=True, slots=True)
 class DrawnBox:
-    """A part by its upper left corner and size, with what is written in it.
+    """A part by its upper left corner and size, with what is written in it, and the notes on it below that.
 
-    `loop` is what is written on its arrow to itself, right of the box; None when there is none.
+    `loop` is what is written on its arrow to itself, right of the box; None when there is none. The notes of a history
+    state stand right of it. `share` fills a bar; None when there is none.
     """
 
     part: Part
@@ -42,6 +46,8 @@ class DrawnBox:
     height: float
     words: tuple[Word, ...] = ()
     loop: tuple[Word, ...] | None = None
+    notes: tuple[Word, ...] = ()
+    share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +143,21 @@ class _Plan:
             return Box(width, FORK, width)
         node = self.scopes.nodes[part.name]
         if part.kind == "title":
-            return Box(extent(on_state(node))[0] + 4, extent(on_state(node))[1], 0.0)
+            width, height = extent((*on_state(node), *told(node.notes)))
+            return Box(width + 4, height, 0.0)
         if node.kind.is_history:
-            return Box(ROUND, ROUND, ROUND)
+            width = extent(beside(node))[0]
+            return Box(ROUND + (BESIDE + width if width else 0.0), ROUND, ROUND)
         if part.name in self.scopes.all:
             return self._compound(scope, part.name)
-        width, height = extent(on_state(node))
-        frame = max(width + 24 + 16 * bool(node.category), 44.0, 10.0 * arrows + 14)
-        return self._looped(part.name, frame, max(height + 16, 32.0))
+        return self._leaf(node, arrows)
+
+    def _leaf(self, node: Node, arrows: int) -> Box:
+        (width, height), (wide, tall) = extent(on_state(node)), extent(told(node.notes))
+        signs = 16 * (bool(node.category) + bool(tested(node.notes)))
+        frame = max(width + 24 + signs, wide + 20, 44.0, 10.0 * arrows + 14)
+        below = (tall + NOTED if tall else 0.0) + (GAUGE if _share(node) is not None else 0.0)
+        return self._looped(node.name, frame, max(height + below + 16, 32.0))
 
     def _looped(self, name: str, frame: float, height: float, **ports: Mapping[int, float]) -> Box:
         if name not in self.loops:
@@ -198,8 +211,7 @@ class _Plan:
             if part.kind in ("port", "title"):
                 continue
             node = self.scopes.nodes.get(part.name) if part.kind == "state" else None
-            words, loop = (on_state(node), self.loops.get(node.name)) if node else ((), None)
-            self.drawn.append(DrawnBox(part, node, left, top, box.frame, box.height, words, loop))
+            self.drawn.append(self._drawn(part, node, left, top, box))
             if node and node.name in self.scopes.all:
                 self._place(self.scopes.all[node.name], left + PAD, top + PAD / 2)
         for number, piece in enumerate(scope.pieces):
@@ -209,6 +221,14 @@ class _Plan:
             if piece.labelled:
                 dx, dy = level.labels[number]
                 self.labels[piece.lines[0]] = (x + dx, y + dy)
+
+    def _drawn(self, part: Part, node: Node | None, left: float, top: float, box: Box) -> DrawnBox:
+        if node is None:
+            return DrawnBox(part, node, left, top, box.frame, box.height)
+        notes = beside(node) if node.kind.is_history else told(node.notes)
+        share = None if node.name in self.scopes.all else _share(node)
+        loop = self.loops.get(node.name)
+        return DrawnBox(part, node, left, top, box.frame, box.height, on_state(node), loop, notes, share)
 
     def _to_borders(self, scope: Scope, number: int) -> list[Point]:
         """The path of a piece, out to the border where it ends at a port."""
@@ -231,6 +251,11 @@ class _Plan:
         alone = alone if number in self.joining else len(points)
         label = self.labels.get(number, (0.0, 0.0))
         return DrawnLine(line, tuple(points), tuple(points[:alone]), words, label, extent(words))
+
+
+def _share(node: Node) -> float | None:
+    """How much of a bar its count fills; None when it has none."""
+    return next((note.share for note in node.notes if note.tone == "count"), None)
 
 
 def _joined(paths: Sequence[list[Point]]) -> list[list[Point]]:

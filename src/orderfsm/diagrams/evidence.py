@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from orderfsm.chart import START, Kind
 
-from .note import Note
+from .note import TONES, Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -167,7 +167,7 @@ class Noted:
     # --- findings
 
     def _find(self, finding: Finding) -> None:
-        note = Note(f"{finding.severity}: {finding.code}", finding.severity)
+        note = Note(f"{finding.severity}: {finding.code}", finding.severity if finding.severity in TONES else "note")
         states = [name for name in self.chart.by_name if f"{finding.path}.".startswith(f"states.{name}.")]
         arrows = _meant(self.chart, finding)
         for arrow in arrows:

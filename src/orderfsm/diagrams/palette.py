@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 __all__ = ["style"]
 
@@ -32,6 +32,16 @@ SHAPES = {
     ".arrow .head": "stroke:none",
 }
 """What is the same in every light."""
+
+NOTED = {
+    "g.mark path,.orderfsm g.mark circle": "fill:none;stroke-width:1.5;stroke-linecap:round;stroke-dasharray:none",
+    "g.mark-count path,.orderfsm g.mark-added path,.orderfsm g.mark-removed path": "stroke-width:2",
+    ".told": "font-size:10px",
+    ".gone": "text-decoration:line-through",
+    ".bar,.orderfsm .track": "stroke-width:4;stroke-linecap:round",
+    ".track": "stroke-opacity:0.22",
+}
+"""The same for what only a drawing with notes has."""
 
 LIGHT: Palette = {
     "page": ("#ffffff",),
@@ -65,17 +75,69 @@ DARK: Palette = {
     "failed": ("#451c19", "#e5776d"),
     "cancelled": ("#2c2f33", "#a3a8ad"),
 }
+TONES_LIGHT: Palette = {
+    "count": ("#4a3fa8",),
+    "dwell": ("#4a3fa8",),
+    "refused": ("#a8324a",),
+    "covered": ("#2a7332",),
+    "missed": ("#b3261e",),
+    "error": ("#b3261e",),
+    "warning": ("#8a5a00",),
+    "note": ("#3b5f86",),
+    "added": ("#1f7a3a",),
+    "removed": ("#b3261e",),
+    "changed": ("#8a5a00",),
+}
+TONES_DARK: Palette = {
+    "count": ("#b7adff",),
+    "dwell": ("#b7adff",),
+    "refused": ("#ff92a6",),
+    "covered": ("#74d07c",),
+    "missed": ("#ff8a80",),
+    "error": ("#ff8a80",),
+    "warning": ("#f0c05a",),
+    "note": ("#9ac3f0",),
+    "added": ("#74d07c",),
+    "removed": ("#ff8a80",),
+    "changed": ("#f0c05a",),
+}
+LINES = {
+    "covered": "",
+    "missed": "stroke-dasharray:1.5 4;",
+    "changed": "stroke-width:2.2;",
+    "added": "stroke-width:2.2;",
+    "removed": "stroke-width:1.6;stroke-dasharray:2 4;",
+}
+"""Tones that show in lines and borders as well as in signs; the last one counts."""
+
 CATEGORIES = ("plain", "open", "waiting", "suspended", "done", "failed", "cancelled")
 
 
-def style(theme: str) -> str:
-    """The style sheet: light, dark, or both with the choice left to the reader's screen."""
-    rules = [f".orderfsm {selector}{{{declarations}}}" for selector, declarations in SHAPES.items()]
-    rules += _colours(DARK if theme == "dark" else LIGHT)
-    dark = "".join(_colours(DARK))
+def style(theme: str, tones: Collection[str] = ()) -> str:
+    """The style sheet: light, dark, or both with the choice left to the reader's screen; notes of these tones."""
+    shapes = SHAPES | NOTED if tones else SHAPES
+    rules = [f".orderfsm {selector}{{{declarations}}}" for selector, declarations in shapes.items()]
+    light = [*_colours(LIGHT), *_tones(TONES_LIGHT, LIGHT, tones)]
+    dark = [*_colours(DARK), *_tones(TONES_DARK, DARK, tones)]
+    rules += dark if theme == "dark" else light
     if theme == "auto":
-        rules.append(f"@media (prefers-color-scheme:dark){{{dark}}}")
+        rules.append(f"@media (prefers-color-scheme:dark){{{''.join(dark)}}}")
     return "".join(rules)
+
+
+def _tones(palette: Palette, page: Palette, tones: Collection[str]) -> Iterator[str]:
+    for tone, (colour,) in palette.items():
+        if tone in tones:
+            yield f".orderfsm g.mark-{tone} *{{stroke:{colour}}}"
+    for tone, shape in LINES.items():
+        if tone in tones:
+            colour = palette[tone][0]
+            drawn = ",".join(f".orderfsm g.{tone}>{element}" for element in ("path", "rect", "circle"))
+            yield f"{drawn}{{{shape}stroke:{colour}}}.orderfsm g.{tone}>.head{{stroke:none;fill:{colour}}}"
+    if "count" in tones:
+        yield f".orderfsm .bar,.orderfsm .track{{stroke:{palette['count'][0]}}}"
+    if tones:
+        yield f".orderfsm .told{{fill:{page['ink'][0]}}}"
 
 
 def _colours(palette: Palette) -> Iterator[str]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from orderfsm.chart import Category, Chart, State, Transition
 
+    from .note import Note
+
 __all__ = ["Edge", "Node", "Picture", "gathered", "iso", "leaves", "outside", "picture"]
 
 LONGEST = 60
@@ -34,6 +36,7 @@ class Node:
     category: Category | None = None
     internal: tuple[str, ...] = ()
     active: bool = False
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +53,12 @@ class Edge:
     basis: Basis | None = None
     happy: bool = False
     transitions: tuple[Transition, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def asked(self) -> tuple[object, ...]:
-        """Who may send the event, and what goes with it."""
-        return tuple((each.by, each.reason.mode, each.links) for each in self.transitions[:1])
+        """Who may send the event, what goes with it, and what is noted beside it."""
+        return (*((each.by, each.reason.mode, each.links) for each in self.transitions[:1]), self.notes)
 
     @property
     def sure(self) -> bool:

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 from orderfsm.printable import printable
 
+from .glyphs import mark
+from .labels import INDENT
+
 if TYPE_CHECKING:
     from .labels import Word
     from .level import Point
 
-__all__ = ["bow", "circle", "group", "head", "number", "path", "rect", "text", "words"]
+__all__ = ["bow", "circle", "gauge", "group", "head", "number", "path", "rect", "text", "words"]
 
 ROUNDING = 6.0
 BASELINES = {"name": 13.0}
@@ -50,14 +53,24 @@ def circle(x: float, y: float, radius: float, classes: str = "") -> str:
 
 
 def words(lines: Sequence[Word], x: float, y: float, anchor: str = "start") -> str:
-    """Lines of text below each other, from the top `y`."""
+    """Lines of text below each other, from the top `y`; signs stand before those that have one."""
     found = []
     for line in lines:
-        middle = " mid" if anchor == "middle" else ""
-        place = f'x="{number(x)}" y="{number(y + BASELINES.get(line.style, 10.5))}"'
-        found.append(f'<text class="{line.style}{middle}" {place}>{text(line.text)}</text>')
+        classes = f"{line.style}{' mid' if anchor == 'middle' else ''}{' gone' if line.gone else ''}"
+        baseline = y + BASELINES.get(line.style, 10.5)
+        left = x + INDENT if line.sign else x
+        found.append(mark(line.sign, x + 5, baseline - 3.6) if line.sign.strip() else "")
+        if line.text.strip():
+            place = f'x="{number(left)}" y="{number(baseline)}"'
+            found.append(f'<text class="{classes}" {place}>{text(line.text)}</text>')
         y += line.height
     return "".join(found)
+
+
+def gauge(x: float, y: float, width: float, share: float) -> str:
+    """A bar of which a share is filled."""
+    filled = f'<path class="bar" d="M{_at((x, y))}h{number(width * share)}"/>' if share else ""
+    return f'<g><path class="track" d="M{_at((x, y))}h{number(width)}"/>{filled}</g>'
 
 
 def path(points: Sequence[Point], shorter: float = 5.0) -> str:

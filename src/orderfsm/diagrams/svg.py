@@ -12,21 +12,24 @@ from typing import TYPE_CHECKING, Any
 
 from orderfsm.chart import Kind
 
-from .drawing import MARGIN, drawing
-from .glyphs import glyph
-from .legend import items, legend
+from .drawing import GAUGE, MARGIN, NOTED, drawing
+from .glyphs import glyph, mark
+from .labels import extent, tested
+from .legend import items, legend, tones
+from .level import BESIDE
 from .overlay import Marks, Overlay, marks
 from .palette import style
 from .picture import gathered, picture
 from .scopes import Part
-from .shapes import bow, circle, group, head, number, path, rect, text, words
+from .shapes import bow, circle, gauge, group, head, number, path, rect, text, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from orderfsm.chart import Chart
+    from orderfsm.chart import Chart, Transition
 
     from .drawing import Drawing, DrawnBox, DrawnLine
+    from .note import Note
     from .picture import Edge, Node, Picture
     from .scopes import Line
 
@@ -34,8 +37,10 @@ __all__ = ["THEMES", "render"]
 
 THEMES = ("auto", "light", "dark")
 
-NARROWEST = 200.0
-"""What the widest item of a legend takes."""
+NARROWEST = 400.0
+"""How much room a legend takes at least before it goes on in the next row."""
+
+CHANGES = {"added", "removed", "changed"}
 
 
 def render(chart: Chart, overlay: Overlay, detail: str, theme: str) -> str:
@@ -46,15 +51,23 @@ def render(chart: Chart, overlay: Overlay, detail: str, theme: str) -> str:
     if theme not in THEMES:
         raise ValueError(f"there is no theme {theme!r}; choose one of {', '.join(THEMES)}")
     marked = marks(chart, overlay)
-    seen, found = _laid_out(chart, detail)
-    rows, tall = legend(tuple(items(chart, seen.edges, marked)), found.width - 2 * MARGIN, MARGIN, found.height)
-    page = replace(found, width=max(found.width, NARROWEST), height=found.height + tall + (MARGIN if tall else 0.0))
-    body = [*_Page(chart, page, marked).body(), *rows]
-    return _document(chart, overlay, page, style(theme), "\n".join(body))
+    seen, found = _laid_out(chart, detail, marked)
+    width = max(found.width, NARROWEST) - 2 * MARGIN
+    rows, wide, tall = legend(tuple(items(chart, seen, marked)), width, MARGIN, found.height)
+    wide, tall = max(found.width, wide + 2 * MARGIN), found.height + tall + (MARGIN if tall else 0.0)
+    page = _Page(chart, replace(found, width=wide, height=tall), marked)
+    sheet = style(theme, tones(seen) | {note.tone for note in marked.aside})
+    return _document(chart, page, _told(chart, overlay, marked), sheet, "\n".join([*page.body(), *rows]))
 
 
-def _laid_out(chart: Chart, detail: str) -> tuple[Picture, Drawing]:
-    """The picture of a chart and where everything is; kept with the chart's table, once there is one."""
+def _laid_out(chart: Chart, detail: str, marked: Marks) -> tuple[Picture, Drawing]:
+    """The picture of a chart with its notes, and where everything is.
+
+    Without notes it is kept with the chart's table, once there is one: then it is the same for every order.
+    """
+    if marked.on_states or marked.on_arrows:
+        seen = gathered(_noted(picture(chart, detail=detail), marked))
+        return seen, drawing(seen, detail)
     memo: dict[str, Any] = {} if chart._table is None else chart._table.memo
     key = f"drawing {detail}"
     if key not in memo:
@@ -64,20 +77,26 @@ def _laid_out(chart: Chart, detail: str) -> tuple[Picture, Drawing]:
     return found
 
 
-def _document(chart: Chart, overlay: Overlay, page: Drawing, sheet: str, body: str) -> str:
-    identifier = "orderfsm-" + sha256(f"{chart.name} {chart.hash} {overlay}".encode(errors="replace")).hexdigest()[:12]
-    width, height = number(page.width), number(page.height)
+def _noted(seen: Picture, marked: Marks) -> Picture:
+    nodes = (replace(node, notes=marked.of_state(node.name)) for node in seen.nodes)
+    edges = (replace(edge, notes=marked.of_arrows(edge.transitions)) for edge in seen.edges)
+    return replace(seen, nodes=tuple(nodes), edges=tuple(edges))
+
+
+def _document(chart: Chart, page: _Page, told: str, sheet: str, body: str) -> str:
+    identifier = "orderfsm-" + sha256(f"{chart.name} {chart.hash} {told}".encode(errors="replace")).hexdigest()[:12]
+    width, height = number(page.drawing.width), number(page.drawing.height)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="orderfsm" role="img" '
         f'aria-labelledby="{identifier}-title {identifier}-desc" width="{width}" height="{height}" '
         f'viewBox="0 0 {width} {height}">\n'
         f'<title id="{identifier}-title">{text(chart.title or chart.name)}</title>\n'
-        f'<desc id="{identifier}-desc">{text(_told(chart, overlay))}</desc>\n'
+        f'<desc id="{identifier}-desc">{text(told)}</desc>\n'
         f"<style>{sheet}</style>\n{body}\n</svg>\n"
     )
 
 
-def _told(chart: Chart, overlay: Overlay) -> str:
+def _told(chart: Chart, overlay: Overlay, marked: Marks) -> str:
     """The drawing in words."""
     states = [state for state in chart.states if state.kind in (Kind.ATOMIC, Kind.FINAL)]
     parts = [f"State chart {chart.name}: {len(states)} states, {len(chart.transitions)} arrows."]
@@ -85,7 +104,18 @@ def _told(chart: Chart, overlay: Overlay) -> str:
         parts.append(f"The order is in {overlay.current}.")
     if overlay.taken:
         parts.append(f"Its history has {len(overlay.taken)} entries.")
-    return " ".join([*parts, *(f"{arrow}." for arrow in chart.transitions)])
+    parts += (f"{note.text}." for note in marked.aside)
+    parts += (f"{name}: {_listed(notes)}." for name, notes in marked.on_states.items())
+    return " ".join([*parts, *(f"{_arrow(arrow, marked)}." for arrow in chart.transitions)])
+
+
+def _arrow(arrow: Transition, marked: Marks) -> str:
+    notes = marked.of_arrows((arrow,))
+    return f"{arrow} ({_listed(notes)})" if notes else str(arrow)
+
+
+def _listed(notes: Iterable[Note]) -> str:
+    return ", ".join(note.text for note in notes)
 
 
 class _Page:
@@ -111,7 +141,7 @@ class _Page:
 
     def around(self, box: DrawnBox, node: Node) -> str:
         frame = rect(box.x, box.y, box.width, box.height, 10.0)
-        return self.state(node, str(node.kind), frame + words(box.words, box.x + 12, box.y + 5))
+        return self.state(node, str(node.kind), frame + words((*box.words, *box.notes), box.x + 12, box.y + 5))
 
     def box(self, box: DrawnBox) -> str:
         x, y = box.x + box.width / 2, box.y + box.height / 2
@@ -121,32 +151,41 @@ class _Page:
         if node is None:
             return group("fork", rect(box.x, box.y, box.width, box.height, 2.0))
         if node.kind.is_history:
-            return self.state(node, "history", circle(x, y, box.width / 2) + words(box.words, x, y - 8.5, "middle"))
+            said = words(box.words, x, y - 8.5, "middle") + words(box.notes, box.x + box.width + BESIDE, y - 7)
+            return self.state(node, "history", circle(x, y, box.width / 2) + said)
         shape = rect(box.x, box.y, box.width, box.height, 8.0)
         if node.kind is Kind.FINAL:
             shape += rect(box.x + 3, box.y + 3, box.width - 6, box.height - 6, 5.5)
         return self.state(node, f"{node.category or 'plain'} {node.kind}", shape + self.inside(box, node))
 
     def inside(self, box: DrawnBox, node: Node) -> str:
-        """The sign of the category and the words, together in the middle."""
-        tall = sum(word.height for word in box.words)
-        top = box.y + (box.height - tall) / 2
-        middle = box.x + box.width / 2
-        if node.category is None:
-            return words(box.words, middle, top, "middle")
-        return glyph(node.category, box.x + 17, box.y + box.height / 2) + words(box.words, middle + 8, top, "middle")
+        """The words in the middle with the sign of the category on their left; notes and a bar below them."""
+        (wide, below), tall = extent(box.notes), extent(box.words)[1]
+        below = (below + NOTED if below else 0.0) + (GAUGE if box.share is not None else 0.0)
+        top, middle = box.y + (box.height - tall - below) / 2, box.x + box.width / 2
+        test = tested(node.notes)
+        beside = 8 * (bool(node.category) - bool(test))
+        parts = [
+            glyph(node.category, box.x + 17, top + tall / 2) if node.category else "",
+            mark(test, box.x + box.width - 17, top + tall / 2) if test else "",
+            words(box.words, middle + beside, top, "middle"),
+            words(box.notes, middle - wide / 2, top + tall + NOTED),
+        ]
+        if box.share is not None:
+            parts.append(gauge(box.x + 12, top + tall + below - 3, box.width - 24, box.share))
+        return "".join(parts)
 
     def state(self, node: Node, kind: str, content: str) -> str:
         name = node.name
         seen = " active" if name in self.marked.active else " passed" if name in self.marked.passed else ""
-        return group(f"state {kind}{seen}", content, title=self.about(name), state=name)
+        return group(f"state {kind}{seen}{_changed([node])}", content, title=self.about(name), state=name)
 
     def about(self, name: str) -> str:
         state = self.chart.by_name[name]
         code, category = self.chart.code_of(name), self.chart.category_of(name)
         parts = [name, f"code {code}" if code else "", str(category or ""), state.title, state.description]
         now = "the order is here" if name in self.marked.active else ""
-        return "; ".join(part for part in (*parts, now) if part)
+        return "; ".join(part for part in (*parts, now, _listed(self.marked.of_state(name))) if part)
 
     # --- arrows
 
@@ -155,7 +194,7 @@ class _Page:
         begun = line.source == Part("start", "") and not line.edges and line.target.name in self.marked.begun
         walked = begun or any(self.marked.walks(edge.transitions) for edge in line.edges)
         marked = ("arrow", "" if line.edges else "default", "" if line.sure else "unsure", "happy" if happy else "")
-        return " ".join(filter(None, (*marked, "taken" if walked else "")))
+        return " ".join(filter(None, (*marked, "taken" if walked else ""))) + _changed(line.edges)
 
     def line(self, line: DrawnLine) -> str:
         """A line with its words; one that joins another ends there, unless it was taken."""
@@ -163,7 +202,7 @@ class _Page:
         whole = line.alone == line.points or "taken" in classes
         drawn = path(line.points) + head(line.points) if whole else path(line.alone, 0.0)
         ends = {"from": line.line.source.name, "to": line.line.target.name}
-        return group(classes, drawn + words(line.words, *line.label), title=_arrows(line.line.edges), **ends)
+        return group(classes, drawn + words(line.words, *line.label), title=self.told(line.line.edges), **ends)
 
     def loop(self, box: DrawnBox) -> str:
         """An arrow from a state to itself, on its right."""
@@ -171,12 +210,22 @@ class _Page:
         x, y = box.x + box.width, box.y + box.height / 2
         beside = words(box.loop or (), x + 26, y - sum(word.height for word in box.loop or ()) / 2)
         ends = {"from": box.part.name, "to": box.part.name}
-        return group(self.classes(line), bow(x, y) + beside, title=_arrows(line.edges), **ends)
+        return group(self.classes(line), bow(x, y) + beside, title=self.told(line.edges), **ends)
+
+    def told(self, edges: Sequence[Edge]) -> str:
+        """The arrows of a line in words, with their notes."""
+        return "; ".join(_arrow(transition, self.marked) for edge in edges for transition in edge.transitions)
 
 
 def _is_around(node: Node) -> bool:
     return node.kind in (Kind.COMPOUND, Kind.PARALLEL)
 
 
-def _arrows(edges: Sequence[Edge]) -> str:
-    return "; ".join(str(transition) for edge in edges for transition in edge.transitions)
+def _changed(noted: Sequence[Node | Edge]) -> str:
+    """The classes of a state or a line: all in it was added or removed, some was changed; whether it is tested."""
+    tones = [{note.tone for note in each.notes} for each in noted]
+    changes = [tone for tone in ("added", "removed") if all(tone in each for each in tones)] if tones else []
+    if not changes and any(each & CHANGES for each in tones):
+        changes.append("changed")
+    tests = {tested(each.notes) for each in noted}
+    return "".join(f" {tone}" for tone in (*changes, *(tests if len(tests) == 1 else ())) if tone)
