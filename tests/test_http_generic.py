@@ -14,18 +14,18 @@ from xml.etree import ElementTree
 
 import httpx
 import pytest
-from fastapi import FastAPI, Header
+from fastapi import APIRouter, FastAPI, Header, HTTPException
 from sqlalchemy import Engine, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, Session, SQLModel
 
 from kept import KINDS, PRESS, READY_MADE, UUIDS, Kept, database, lifecycle
 from kept_http import client, serving
-from orderfsm import Chart
+from orderfsm import Chart, load, step
 from orderfsm.chart import Guard, Kind, State, Transition
 from orderfsm.diagrams import Overlay, render
 from orderfsm.expression import parse
-from orderfsm.http import Principal, generic
+from orderfsm.http import Principal, Route, generic
 from orderfsm.lifecycle import Lifecycle
 from orderfsm.sqlmodel import Order, async_engine
 
@@ -834,6 +834,26 @@ def test_ready_made_orders_need_no_function_and_own_tables_do(sqlite: Engine) ->
         assert session.scalars(select(Order.data)).one() == {"a": 1}
     with served(sqlite, opening=None) as api:
         assert api.post("/api/orders", json={}, headers=as_("ann")).status_code in (404, 405)
+
+
+def test_own_endpoints_of_a_service_fail_in_the_same_words() -> None:
+    own = APIRouter(route_class=Route)
+
+    @own.get("/refused")
+    def refused() -> None:
+        step(load("stat/order"), "accepted", "accept", actor="provider")
+
+    @own.get("/absent")
+    def absent() -> None:
+        raise HTTPException(404, "there is no such thing")
+
+    app = FastAPI()
+    app.include_router(own)
+    with client(app) as asking:
+        said = asking.get("/refused")
+        assert (said.status_code, said.headers["content-type"]) == (409, "application/problem+json")
+        assert said.json()["code"] == "not-enabled"
+        assert asking.get("/absent").json()["detail"] == "there is no such thing"
 
 
 def test_an_order_may_begin_by_another_event(api: httpx.Client) -> None:

@@ -573,6 +573,40 @@ def test_asynchronous_receivers_are_awaited_several_orders_at_a_time(urls: tuple
     assert_in_order(taken.messages)
 
 
+def test_what_need_not_be_awaited_is_called_in_a_thread(urls: tuple[Engine, str]) -> None:
+    engine, url = urls
+    orders, taken, threads = shop(), Receiver(thank=1), set()
+    emit(engine, orders, *LIFE)
+
+    def deliver(message: Message) -> None:
+        threads.add(threading.current_thread())
+        taken(message)
+
+    async def main() -> None:
+        busy = async_engine(url)
+        report = await arelay(busy, orders, deliver, policy=STILL)
+        assert (report.delivered, report.retried) == (1, 1)
+        forward(orders, seconds=1)
+        for _ in ("thank", "announce"):  # what has failed is tried alone
+            assert (await arelay(busy, orders, Later(taken), policy=STILL)).delivered == 1
+        await busy.dispose()
+
+    asyncio.run(main())
+    assert threading.main_thread() not in threads
+    assert taken.got == ACTIONS
+
+
+class Later:
+    """Takes messages when it is awaited."""
+
+    def __init__(self, taken: Receiver) -> None:
+        self.taken = taken
+
+    async def __call__(self, message: Message) -> None:
+        await asyncio.sleep(0)
+        self.taken(message)
+
+
 def test_a_task_that_is_cancelled_settles_what_was_delivered(urls: tuple[Engine, str]) -> None:
     engine, url = urls
     orders, taken = shop(), Receiver()

@@ -6,10 +6,12 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, inspect, text, update
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from kept import KINDS, READY_MADE, Kept, database, lifecycle
@@ -20,7 +22,8 @@ from orderfsm.errors import ChartError
 from orderfsm.expression import parse
 from orderfsm.lifecycle import Corrections, Lifecycle
 from orderfsm.lifecycle.clock import HostClock
-from orderfsm.sqlmodel import Order, OrderHistory, SqlStore, async_engine
+from orderfsm.sqlmodel import Order, OrderHistory, SqlStore, async_engine, create_all
+from orderfsm.sqlmodel import engine as engine_of
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -555,6 +558,59 @@ def test_the_loop_goes_on_until_it_is_stopped(engine: Engine, ready: Kept, clock
             stop.set()
     assert seen == ["sent"] * 4
     assert len(orders.sweep(engine)) == 1
+
+
+def test_the_loop_for_asyncio_goes_on_until_it_is_stopped(tmp_path: Path, clock: Still) -> None:
+    made = engine_of(f"sqlite:///{tmp_path}/loop.db")
+    create_all(made)
+    orders = lifecycle(READY_MADE, LEASE, clock=clock)
+    for _ in range(5):
+        opened(made, orders, READY_MADE)
+
+    async def run() -> list[str]:
+        waiting, stop, seen = async_engine(f"sqlite+aiosqlite:///{tmp_path}/loop.db"), asyncio.Event(), []
+        asyncio.get_running_loop().call_later(0.05, lambda: clock.forward(days=2))
+        async for swept in orders.akeep_sweeping(waiting, every=timedelta(milliseconds=10), stop=stop, batch=2):
+            seen.append(swept.outcome)
+            if len(seen) == 3:
+                stop.set()
+        await waiting.dispose()
+        return seen
+
+    assert asyncio.run(run()) == ["sent"] * 4
+    assert len(orders.sweep(made)) == 1
+    made.dispose()
+
+
+def test_the_loop_for_asyncio_survives_its_database(
+    tmp_path: Path, clock: Still, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = engine_of(f"sqlite:///{tmp_path}/loop.db")
+    orders = lifecycle(READY_MADE, LEASE, clock=clock)
+
+    def rename(before: str, after: str) -> None:
+        with made.begin() as connection:
+            connection.execute(text(f"ALTER TABLE {before} RENAME TO {after}"))
+
+    async def run() -> None:
+        waiting, stop = async_engine(f"sqlite+aiosqlite:///{tmp_path}/loop.db"), asyncio.Event()
+        going = orders.akeep_sweeping(waiting, every=timedelta(milliseconds=10), stop=stop)
+        with pytest.raises(OperationalError):  # a database that has never been reached is an error
+            await anext(going)
+        create_all(made)
+        opened(made, orders, READY_MADE)
+        opened(made, orders, READY_MADE)
+        clock.forward(days=2)
+        going = orders.akeep_sweeping(waiting, every=timedelta(milliseconds=10), stop=stop, batch=1)
+        assert (await anext(going)).outcome == "sent"
+        rename("order_timers", "elsewhere")
+        asyncio.get_running_loop().call_later(0.05, rename, "elsewhere", "order_timers")
+        assert (await anext(going)).outcome == "sent"
+        await waiting.dispose()
+
+    asyncio.run(run())
+    assert "the sweep goes on when the database does" in caplog.text
+    made.dispose()
 
 
 def test_the_query_for_what_is_due_uses_the_index(engine: Engine) -> None:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from .holding import Holding
     from .parent import Parent
 
-    Facts = Callable[[Session, Any], Mapping[str, Any]]
+    Facts = Callable[[Any, Any], Mapping[str, Any]]  # of a Session, of whatever class the service has, and an order
 
 __all__ = ["Binding", "Decision", "Follower", "standing"]
 

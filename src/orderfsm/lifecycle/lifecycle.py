@@ -30,6 +30,7 @@ from .sweep import SYSTEM, Swept
 from .twin import twin
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import AsyncIterator, Iterator
     from threading import Event
 
@@ -354,6 +355,21 @@ class Lifecycle(Holds, Correcting):
         cannot be reached any more is logged as a warning and tried again; one that could never be reached is an error.
         """
         return sweep.again(self, sessions, actor, every=every, stop=stop, batch=batch)
+
+    def akeep_sweeping(
+        self,
+        sessions: AsyncMakers,
+        *,
+        every: timedelta = timedelta(seconds=1),
+        stop: asyncio.Event | None = None,
+        actor: Actor | str | None = SYSTEM,
+        batch: int = 100,
+    ) -> AsyncIterator[Swept]:
+        """`keep_sweeping` with an AsyncEngine, or a function that makes AsyncSessions, read with `async for`.
+
+        What became of a batch is given when the batch is done; `stop` is looked at after it.
+        """
+        return sweep.aagain(self, sessions, actor, every=every, stop=stop, batch=batch)
 
     # --- questions
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["atransact", "pauses", "transact", "unreachable"]
 
 R = TypeVar("R")
+S = TypeVar("S", bound="Session")
+A = TypeVar("A", bound="AsyncSession")
 
 DECIDED = (Refused, Conflict, NotOpened, GuardFailed, StoredStateUnknown)
 """What is only raised after the key was looked for: it says that an earlier attempt has not got through."""
@@ -40,8 +42,8 @@ def pauses(attempt: int) -> float:
 
 
 def transact(
-    sessions: Callable[[], Session],
-    work: Callable[[Session], R],
+    sessions: Callable[[], S],
+    work: Callable[[S], R],
     *,
     key: str | None = None,
     tries: int = 20,
@@ -78,8 +80,8 @@ def transact(
 
 
 async def atransact(
-    sessions: Callable[[], AsyncSession],
-    work: Callable[[AsyncSession], Awaitable[R]],
+    sessions: Callable[[], A],
+    work: Callable[[A], Awaitable[R]],
     *,
     key: str | None = None,
     tries: int = 20,
@@ -103,7 +105,7 @@ async def atransact(
         await asyncio.sleep(wait)
 
 
-def _done(course: _Course, session: Session, work: Callable[[Session], R]) -> R:
+def _done(course: _Course, session: S, work: Callable[[S], R]) -> R:
     try:
         found = _worked(work, session)
         course.commit(session)
@@ -113,7 +115,7 @@ def _done(course: _Course, session: Session, work: Callable[[Session], R]) -> R:
     return found
 
 
-async def _adone(course: _Course, session: AsyncSession, work: Callable[[AsyncSession], Awaitable[R]]) -> R:
+async def _adone(course: _Course, session: A, work: Callable[[A], Awaitable[R]]) -> R:
     try:
         found = await _aworked(work, session)
         await session.run_sync(course.commit)
@@ -123,7 +125,7 @@ async def _adone(course: _Course, session: AsyncSession, work: Callable[[AsyncSe
     return found
 
 
-def _worked(work: Callable[[Session], R], session: Session) -> R:
+def _worked(work: Callable[[S], R], session: S) -> R:
     """What the work returns; the blockers of a refusal are worked out while the order is still at hand."""
     try:
         return work(session)
@@ -132,7 +134,7 @@ def _worked(work: Callable[[Session], R], session: Session) -> R:
         raise
 
 
-async def _aworked(work: Callable[[AsyncSession], Awaitable[R]], session: AsyncSession) -> R:
+async def _aworked(work: Callable[[A], Awaitable[R]], session: A) -> R:
     try:
         return await work(session)
     except Refused as refused:

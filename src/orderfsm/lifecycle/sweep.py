@@ -6,10 +6,11 @@ sweep sends it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 from collections import deque
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import timedelta
 from threading import Event
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,7 +30,7 @@ from .swept import Swept, code_of, swept
 from .timing import Timing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from datetime import datetime
 
     from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
@@ -41,9 +42,10 @@ if TYPE_CHECKING:
 
     Makers = Engine | Callable[[], Session]
     Sessions = Makers | Session
-    AsyncSessions = AsyncEngine | AsyncSession | Callable[[], AsyncSession]
+    AsyncMakers = AsyncEngine | Callable[[], AsyncSession]
+    AsyncSessions = AsyncMakers | AsyncSession
 
-__all__ = ["SYSTEM", "Sweep", "Swept", "again", "aonce", "once"]
+__all__ = ["SYSTEM", "Sweep", "Swept", "aagain", "again", "aonce", "once"]
 
 log = logging.getLogger(__name__)
 R = TypeVar("R")
@@ -284,6 +286,33 @@ def again(
             log.warning("the sweep goes on when the database does: %s", error)
         if count < batch:
             stop.wait(every.total_seconds())
+
+
+async def aagain(
+    orders: Binding,
+    sessions: AsyncMakers,
+    actor: Actor | str | None,
+    *,
+    every: timedelta,
+    stop: asyncio.Event | None,
+    batch: int,
+) -> AsyncIterator[Swept]:
+    """Pass after pass for asyncio, until `stop` is set."""
+    stop, reached = stop or asyncio.Event(), False
+    while not stop.is_set():
+        found: tuple[Swept, ...] = ()
+        try:
+            found = await aonce(orders, sessions, actor, batch)
+            reached = True
+        except OperationalError as error:
+            if not reached:
+                raise
+            log.warning("the sweep goes on when the database does: %s", error)
+        for each in found:
+            yield each
+        if len(found) < batch:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), every.total_seconds())
 
 
 def made(sessions: Makers) -> Session:

@@ -7,7 +7,7 @@ import inspect
 import random as chance
 import time
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from sqlalchemy.exc import DBAPIError, TimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .stream import Stream
 
     AsyncDeliver = Callable[[Message], Awaitable[object]]
+    AnyDeliver = AsyncDeliver | Callable[[Message], object]
 
 __all__ = ["AsyncRelay", "arelay"]
 
@@ -40,7 +41,7 @@ T = TypeVar("T")
 async def arelay(
     database: AsyncEngine | Callable[[], AsyncSession],
     orders: SqlStore | Lifecycle,
-    deliver: AsyncDeliver,
+    deliver: AnyDeliver,
     *,
     policy: Policy | None = None,
     clock: Callable[[], datetime] | None = None,
@@ -52,6 +53,7 @@ async def arelay(
 class AsyncRelay(Rounds):
     """The same for asyncio: `deliver(message)` is awaited, and up to `concurrency` orders are delivered at a time.
 
+    A `deliver` that is no coroutine function, such as a Webhook, is called in a thread.
     `database` is an AsyncEngine, or a function that makes AsyncSessions. A task that is cancelled settles what was
     delivered and gives back the rest.
     """
@@ -60,7 +62,7 @@ class AsyncRelay(Rounds):
         self,
         database: AsyncEngine | Callable[[], AsyncSession],
         orders: SqlStore | Lifecycle,
-        deliver: AsyncDeliver,
+        deliver: AnyDeliver,
         *,
         policy: Policy | None = None,
         clock: Callable[[], datetime] | None = None,
@@ -71,7 +73,7 @@ class AsyncRelay(Rounds):
         self._sessions: Callable[[], AsyncSession] = (
             partial(AsyncSession, database) if isinstance(database, AsyncEngine) else database
         )
-        self._deliver = deliver
+        self._deliver = _awaited(deliver)
 
     async def once(self) -> Report:
         """One round: lease orders, deliver their messages, settle them; then the relay stands behind these orders."""
@@ -139,3 +141,16 @@ class AsyncRelay(Rounds):
 
         async with self._sessions() as session, session.begin():
             return await session.run_sync(run)
+
+
+def _awaited(deliver: AnyDeliver) -> AsyncDeliver:
+    """The function to await for a message: a coroutine function itself; any other is called in a thread."""
+    if inspect.iscoroutinefunction(deliver) or inspect.iscoroutinefunction(type(deliver).__call__):
+        return cast("AsyncDeliver", deliver)
+
+    async def called(message: Message) -> None:
+        answer = await asyncio.to_thread(deliver, message)
+        if inspect.isawaitable(answer):
+            await answer
+
+    return called

@@ -36,8 +36,11 @@ __all__ = ["Making", "OpeningConditions", "Sending"]
 
 log = logging.getLogger("orderfsm.http")
 
-Making: TypeAlias = Callable[[Session, Principal, Mapping[str, Any]], Stateful]
-"""The row of a new order, from who opens it and the payload; it need not be added to the session."""
+Making: TypeAlias = Callable[[Any, Principal, Mapping[str, Any]], Stateful]
+"""The row of a new order, from a Session, who opens it and the payload; it need not be added to the session.
+
+The session is Any so that the function may say which kind it takes: SQLAlchemy's, SQLModel's, the service's own.
+"""
 
 
 class OpeningConditions(Conditions):
