@@ -10,9 +10,10 @@ VENV := .venv/.created-$(HERE)
 DEMO := .venv/.demo-$(HERE)
 DEV := .venv/.dev-$(HERE)
 BENCH := .venv/.bench-$(HERE)
+SITE := .venv/.site-$(HERE)
 EDITABLE := $(PIP) --no-deps --no-build-isolation --editable .
 
-.PHONY: help demo install test lint types layers unit bench soak soak-release fix docs lock clean
+.PHONY: help demo install test lint types layers unit bench soak soak-release fix docs site lock clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -54,15 +55,19 @@ fix: $(DEV) ## what ruff can mend by itself
 docs: $(DEV) ## write the generated pages anew: charts, command line, errors, pictures
 	$(BIN)/python -m orderfsm.docs
 
+site: $(SITE) ## the documentation as a site, in site/; a broken link fails
+	$(BIN)/zensical build --clean --strict
+	$(BIN)/python -m tests.site
+
 lock: ## pin requirements/*.txt anew (needs uv)
-	for set in dev demo bench; do \
+	for set in dev demo bench docs; do \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	    $$([ $$set = dev ] || echo --constraints requirements/dev.txt) \
 	    requirements/$$set.in --output-file requirements/$$set.txt || exit 1; \
 	done
 
 clean: ## remove what the commands above have made
-	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
+	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist site .cache
 
 $(VENV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -82,4 +87,8 @@ $(DEV): $(VENV) requirements/dev.txt pyproject.toml
 
 $(BENCH): $(DEV) requirements/bench.txt
 	$(PIP) --require-hashes --requirement requirements/bench.txt
+	@touch $@
+
+$(SITE): $(DEV) requirements/docs.txt
+	$(PIP) --require-hashes --requirement requirements/docs.txt
 	@touch $@

@@ -12,7 +12,7 @@ from orderfsm.http.failure import RAISED, STATUS, Failure, Rejected
 from orderfsm.http.route import DOCS, problem
 
 SOURCE = Path(__file__).parent.parent / "src" / "orderfsm"
-SECTIONS = re.findall(r"^## (\S+)$", error_page(), re.MULTILINE)
+SECTIONS = re.findall(r"^### (\S+)$", error_page(), re.MULTILINE)
 OURS = {getattr(errors, name).code for name in errors.__all__ if name != "Blocker"}
 PROBLEMS = [*SOURCE.glob("http/*.py"), *SOURCE.glob("http/generic/*.py")]
 """The modules whose failures are told as problem documents, unless a dialect says them in words of its own."""

@@ -18,7 +18,17 @@ if TYPE_CHECKING:
 
 __all__ = ["ADOPTED", "OVERRIDE", "SUPERSEDE", "VOID", "Past", "field_of", "in_force"]
 
-ADOPTED, OVERRIDE, VOID, SUPERSEDE = "adopt", "override", "void", "supersede"
+ADOPTED = "adopt"
+"""The event of an entry that takes in an order that already exists."""
+
+OVERRIDE = "override"
+"""The event of a correction that puts the order into any configuration."""
+
+VOID = "void"
+"""The event of a correction that takes back the last entry that counts."""
+
+SUPERSEDE = "supersede"
+"""The event of a correction that restates what an entry tells."""
 
 
 def field_of(entry: Any, name: str) -> Any:

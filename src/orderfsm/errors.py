@@ -1,6 +1,6 @@
 """Every error that orderfsm raises. The tree answers one question: whose move is it?
 
-```
+```text
 OrderFsmError
 ├── ChartError            the author's: the chart, or the way it was bound, is wrong
 │   ├── DocumentError         file:line:column, what was seen, what to type instead

@@ -1,4 +1,4 @@
-"""Pages that are made, not written: one per chart, the command line, errors; and the pictures that pages show.
+"""Pages that are made, not written: charts, the command line, errors, the Python API; and the pictures.
 
 `python -m orderfsm.docs` writes them into a checkout; the tests fail when one of them is stale.
 """
@@ -14,6 +14,7 @@ from orderfsm.diagrams import render
 from .charts import chart_page, picture_name
 from .commands import command_page
 from .errors import error_page
+from .python import python_pages
 
 __all__ = ["pages", "pictures", "stale", "write"]
 
@@ -29,6 +30,7 @@ def pages() -> dict[str, str]:
         "docs/reference/charts/index.md": index,
         "docs/reference/cli.md": command_page(),
         "docs/reference/errors.md": error_page(),
+        **python_pages(),
         **pictures(),
     }
 
@@ -55,7 +57,7 @@ def stale(root: Path) -> tuple[str, ...]:
     """The generated pages of a checkout that are missing, that are not what would be written, or that no chart has."""
     made = pages()
     wrong = [name for name, text in made.items() if not _same(root / name, text)]
-    folders = ("docs/reference/charts/*.md", "docs/pictures/*.svg")
+    folders = ("docs/reference/charts/*.md", "docs/reference/python/*.md", "docs/pictures/*.svg")
     there = (path.relative_to(root).as_posix() for folder in folders for path in sorted(root.glob(folder)))
     return (*wrong, *(name for name in there if name not in made))
 

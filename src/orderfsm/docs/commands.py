@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import TYPE_CHECKING, Any
 
 from orderfsm.diagrams.markdown import code, grid, plain
@@ -54,12 +55,17 @@ def _metavar(argument: Any) -> str:
     return str(name) if argument.required or name.startswith("[") else f"[{name}]"
 
 
+def _value(metavar: str) -> str:
+    """The value of an option; a bar in it is one for every reader of Markdown, in tables too."""
+    return f"<code>{html.escape(metavar).replace('|', '&#124;')}</code>" if "|" in metavar else code(metavar)
+
+
 def _option(option: Any) -> list[str]:
-    value = "" if option.is_flag else f" {option.metavar or option.name.upper()}"
+    value = "" if option.is_flag else f" {_value(option.metavar or option.name.upper())}"
     default = "" if option.default in (None, False) or option.multiple else code(str(option.default))
     several = " May be given several times." if option.multiple else ""
     return [
-        code(f"{option.opts[0]}{value}"),
+        f"{code(option.opts[0])}{value}",
         plain(option.help or "") + several,
         "required" if option.required else default,
     ]

@@ -19,7 +19,7 @@ HEAD = """# Errors
 
 Every error of orderfsm has a stable code. In Python it is the attribute `code` of an exception; over HTTP it is the
 member `code` of a problem document (RFC 9457), whose `type` leads to this page. The tree of the exceptions is at the
-head of `orderfsm/errors.py`: it answers one question, whose move is it.
+head of [orderfsm.errors](python/orderfsm.errors.md): it answers one question, whose move is it.
 """
 
 BLOCKERS = {
@@ -58,7 +58,8 @@ BLOCKERS = {
 
 def error_page() -> str:
     """One section per code, then those of HTTP alone, then the blockers. It ends in a line break."""
-    return "\n".join([HEAD, *_sections(), "# Only over HTTP\n", *_http_sections(), _blockers()])
+    library = ["## Errors of the library\n", *_sections()]
+    return "\n".join([HEAD, *library, "## Only over HTTP\n", *_http_sections(), _blockers()])
 
 
 def _errors() -> Iterator[type[OrderFsmError]]:
@@ -73,15 +74,15 @@ def _sections() -> Iterator[str]:
         status = next(status for kind, status in STATUS.items() if issubclass(error, kind))
         facts = f"`{error.__name__}`, a kind of `{error.__mro__[1].__name__}`"
         facts += f" · HTTP {status}" if status < 500 or error in STATUS else ""
-        yield f"## {error.code}\n\n{facts}\n\n{inspect.cleandoc(error.__doc__ or '')}\n"
+        yield f"### {error.code}\n\n{facts}\n\n{inspect.cleandoc(error.__doc__ or '')}\n"
 
 
 def _http_sections() -> Iterator[str]:
     for name, (status, said) in HTTP_CODES.items():
-        yield f"## {name}\n\nHTTP {status}\n\n{said}\n"
+        yield f"### {name}\n\nHTTP {status}\n\n{said}\n"
 
 
 def _blockers() -> str:
     rows = [[code(name), said] for name, said in BLOCKERS.items()]
-    head = "# Blockers\n\nA refusal lists every reason why not, each with a code, a sentence and parameters.\n"
+    head = "## Blockers\n\nA refusal lists every reason why not, each with a code, a sentence and parameters.\n"
     return "\n".join([head, grid(["code", "says"], rows)])

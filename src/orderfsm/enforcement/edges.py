@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
 __all__ = ["ANYWHERE", "CHARTS", "EDGES", "Edge", "digest", "edges", "hash_of", "tables"]
 
-CHARTS, EDGES = "orderfsm_charts", "orderfsm_edges"
+CHARTS = "orderfsm_charts"
+"""The table of the chart versions that a database knows."""
+
+EDGES = "orderfsm_edges"
+"""The table of their edges: what may follow what, by which event."""
 ANYWHERE, NOWHERE = "*", ""
 
 

@@ -1,4 +1,9 @@
-"""A lifecycle is a chart bound to a service's tables: open an order, send it events, ask what is allowed."""
+"""A lifecycle is a chart bound to a service's tables: open an order, send it events, ask what is allowed.
+
+Everything happens in the caller's session and transaction: it is flushed, and the caller commits. What is refused has
+written nothing, and the session can be used on. Every method of a Lifecycle that takes a session has an `a…` twin for
+an AsyncSession: `await orders.asend(session, order, "accept")`.
+"""
 
 from __future__ import annotations
 
