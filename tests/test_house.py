@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "readiness": SQL,
     "writer": SQL,
     "audit": SQL,
+    "census": SQL,
     "conformance": SQL,
     "machine": {"transitions"},
     "testing": {"hypothesis", "pytest"} | SQL,
