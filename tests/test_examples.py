@@ -31,9 +31,9 @@ def test_the_page_about_items_shows_the_example_as_it_is_and_what_it_prints() ->
     assert f"```output\n{ran.stdout}```" in page
 
 
-def test_the_page_about_many_orders_shows_what_the_importer_prints() -> None:
+def test_the_page_about_many_orders_shows_what_the_example_prints() -> None:
     page = (ROOT / "docs" / "how-to" / "bulk.md").read_text(encoding="utf-8")
-    ran = subprocess.run([sys.executable, "examples/importer.py"], cwd=ROOT, capture_output=True, text=True, check=True)
+    ran = subprocess.run([sys.executable, "examples/nightly.py"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert f"```text\n{ran.stdout}```" in page
 
 

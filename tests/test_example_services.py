@@ -1,0 +1,224 @@
+"""The example services do what their READMEs say, and lose nothing when they are killed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import create_engine, text
+
+from kept_readme import environment, server, walked
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+SECRET = "whsec_c2VjcmV0cyBhcmUgYmV0dGVyIGF0IHJhbmRvbQ=="
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Callable[[str], Path]:
+    """A function that copies an example to a folder of its own."""
+
+    def copy(name: str) -> Path:
+        return Path(shutil.copytree(EXAMPLES / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__")))
+
+    return copy
+
+
+@pytest.fixture
+def client() -> Iterator[httpx.Client]:
+    with httpx.Client(timeout=30) as made:
+        yield made
+
+
+# --- the book shop
+
+
+def test_the_book_shop_does_what_its_readme_says(copy: Callable[[str], Path]) -> None:
+    shop = copy("shop")
+    with walked(shop) as walk:
+        assert walk.commands == 19
+    with sqlite3.connect(shop / "shop.db") as database:
+        assert database.execute("SELECT reference FROM payment").fetchall() == [("bank-1",), ("bank-2",), ("bank-3",)]
+        for statement in ("UPDATE purchase SET code = 'shipped'", "DELETE FROM purchase_history"):
+            with pytest.raises(sqlite3.IntegrityError, match="orderfsm: "):
+                database.execute(statement)
+    database.close()
+
+
+def test_the_migrations_of_the_book_shop_make_the_tables_of_its_classes(copy: Callable[[str], Path]) -> None:
+    ran = run(copy("shop"), "-c", MIGRATE)
+    assert "No new upgrade operations detected" in ran.stdout
+
+
+MIGRATE = """
+from alembic.config import main
+for command in (["upgrade", "head"], ["check"], ["downgrade", "base"], ["upgrade", "head"]):
+    main(command)
+"""
+
+
+# --- rides
+
+
+def test_rides_do_what_their_readme_says(copy: Callable[[str], Path]) -> None:
+    with walked(copy("rides")) as walk:
+        assert walk.commands == 12
+        logged = walk.servers["http://localhost:8000"].stop()
+    assert "Application shutdown complete" in logged
+    assert "Traceback" not in logged
+
+
+def test_rides_lose_nothing_when_the_service_is_killed(
+    copy: Callable[[str], Path], postgres_database: Callable[[], str], client: httpx.Client
+) -> None:
+    """Killed while it is asked, offers are open and messages wait; then begun again, with somebody who listens."""
+    rides, url = copy("rides"), postgres_database()
+    told = {"DATABASE_URL": url, "WEBHOOK_SECRET": SECRET, "WEBHOOK_URL": "http://127.0.0.1:9/"}
+    with server(rides, "app:app", **told) as made:
+        asking = Asking(client, made.url)
+        asking.until(12)
+        made.kill()
+        asking.join()
+        assert asking.count >= 12
+    with server(rides, "receiver:app", **told) as listener:
+        with server(rides, "app:app", **told | {"WEBHOOK_URL": f"{listener.url}/messages"}) as made:
+            for number in range(1, asking.count + 1):
+                asking.ask(made.url, number)  # whether or not it got through before
+            wait_for(lambda: told_all(url))
+            logged = made.stop()
+        messages = client.get(f"{listener.url}/messages").json()
+    assert "Traceback" not in logged
+
+    lives = rows(url, "SELECT order_id, string_agg(event, ' ' ORDER BY sequence) FROM ride_history GROUP BY order_id")
+    assert rows(url, "SELECT count(DISTINCT pickup), count(*) FROM ride") == [(asking.count, asking.count)]
+    assert {events for _, events in lives} == {"open offer lapse"}
+    emitted = rows(url, "SELECT order_id || ':' || sequence || ':' || position FROM ride_outbox")
+    assert sorted(message["id"] for message in messages) == sorted(id for (id,) in emitted)
+    for ride, _ in lives:
+        assert [each["action"] for each in messages if each["ride"] == str(ride)] == ["ask_driver", "withdraw_offer"]
+
+
+class Asking:
+    """Wants rides, one after the other, each with a key of its own, until nobody answers."""
+
+    def __init__(self, client: httpx.Client, url: str) -> None:
+        self.count = 0
+        self._client = client
+        self._thread = threading.Thread(target=self._go_on, args=[url])
+        self._thread.start()
+
+    def _go_on(self, url: str) -> None:
+        with suppress(httpx.TransportError):
+            while True:
+                self.count += 1
+                self.ask(url, self.count)
+
+    def ask(self, url: str, number: int) -> None:
+        """Want a ride and have it offered; all of it may be repeated."""
+        wanted = {"payload": {"pickup": f"corner {number}", "destination": "Harbour"}}
+        opened = self._client.post(
+            f"{url}/rides", json=wanted, headers={"X-Api-Key": "anna", "Idempotency-Key": f"k{number}"}
+        )
+        assert opened.status_code == 201, opened.text
+        ride = f"{url}{opened.headers['location']}"
+        if self._client.get(ride, headers={"X-Api-Key": "desk"}).json()["revision"] == 1:
+            offered = self._client.post(f"{ride}/offers", json={"driver": "d-1"}, headers={"X-Api-Key": "desk"})
+            assert offered.status_code == 201, offered.text
+
+    def until(self, count: int) -> None:
+        while self.count < count and self._thread.is_alive():
+            time.sleep(0.001)
+
+    def join(self) -> None:
+        self._thread.join(30)
+
+
+def told_all(url: str) -> bool:
+    """Whether every offer has lapsed and every message is delivered."""
+    open_offers = rows(url, "SELECT count(*) FROM ride WHERE revision < 3")
+    return open_offers == rows(url, "SELECT count(*) FROM ride_outbox WHERE settled_at IS NULL") == [(0,)]
+
+
+def rows(url: str, query: str) -> list[Any]:
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        found = [tuple(row) for row in connection.execute(text(query))]
+    engine.dispose()
+    return found
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+
+
+# --- the importer
+
+
+def test_the_importer_does_what_its_readme_says(copy: Callable[[str], Path]) -> None:
+    importer = copy("importer")
+    with walked(importer) as walk:
+        assert walk.commands == 4
+    assert run(importer, "importer.py", "shipments.jsonl", status=1).stderr == ""  # all of its rows are done
+
+
+def test_an_importer_that_is_killed_goes_on_where_it_was(
+    copy: Callable[[str], Path], postgres_database: Callable[[], str]
+) -> None:
+    importer, url = copy("importer"), postgres_database()
+    with (importer / "large.jsonl").open("w") as file:
+        file.writelines(f"{json.dumps(shipment(number))}\n" for number in range(400))
+    command = ["importer.py", "large.jsonl", "--database", url, "--chunk", "50"]
+
+    with subprocess.Popen([sys.executable, *command], cwd=importer, stderr=subprocess.PIPE, text=True) as first:
+        assert first.stderr is not None
+        assert [next(first.stderr) for _ in range(2)] == ["50 rows\n", "100 rows\n"]
+        first.kill()
+    (before,) = rows(url, "SELECT rows, replayed FROM imported_file")
+    assert 100 <= before[0] < 400
+
+    again = run(importer, *command, status=1)
+    assert f"{before[0] + 50} rows" == again.stderr.partition("\n")[0]
+    assert again.stdout.endswith("replayed 360, adopted 0, known 0, refused 40; see refused.csv\n")
+    assert len((importer / "refused.csv").read_text().splitlines()) == 41
+    assert rows(url, "SELECT code, count(*) FROM shipment GROUP BY code") == [("50", 360)]
+    assert rows(url, "SELECT count(*) FROM shipment_history") == [(360 * 4,)]
+
+
+def test_the_importer_writes_nothing_where_too_few_conform(copy: Callable[[str], Path]) -> None:
+    importer = copy("importer")
+    assert "nothing was written" in run(importer, "importer.py", "shipments.jsonl", "--least", "0.9", status=3).stdout
+    assert not (importer / "freight.db").exists()
+    assert "is not there" in run(importer, "importer.py", "none.csv", status=2).stderr
+
+
+def shipment(number: int) -> dict[str, Any]:
+    """A shipment that was delivered; one in ten says so although it was never loaded."""
+    codes = ["10", "20", "50"] if number % 10 == 0 else ["10", "20", "40", "50"]
+    history = [{"status": code, "at": f"2026-01-0{day}T08:00:00Z"} for day, code in enumerate(codes, 2)]
+    return {"number": f"L-{number}", "customer": "Kim", "history": history}
+
+
+def run(folder: Path, *arguments: str, status: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", *arguments],
+        cwd=folder,
+        env=environment(env),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == status, ran.stdout + ran.stderr
+    return ran
