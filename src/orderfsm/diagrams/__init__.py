@@ -5,25 +5,31 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from . import markdown, mermaid, svg
+from . import d2, dot, markdown, mermaid, plantuml, svg, terminal
+from .codes import coded
 from .difference import Difference, difference
 from .overlay import Dwell, Overlay
+from .raster import SCALES, png
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orderfsm.chart import Chart
 
-__all__ = ["DETAILS", "FORMATS", "Difference", "Dwell", "Overlay", "difference", "render"]
+__all__ = ["DETAILS", "FORMATS", "SCALES", "Difference", "Dwell", "Overlay", "difference", "png", "render"]
 
 FORMATS: dict[str, Callable[[Chart, Overlay, str, str], str]] = {
-    "mermaid": lambda chart, overlay, detail, _: mermaid.render(chart, overlay.current, detail),
+    "d2": d2.render,
+    "dot": dot.render,
+    "mermaid": mermaid.render,
+    "plantuml": plantuml.render,
     "svg": svg.render,
-    "table": lambda chart, overlay, detail, _: markdown.render(chart, overlay.current, detail),
+    "table": markdown.render,
+    "text": terminal.render,
 }
 """Format -> the function that draws it: chart, overlay, detail, theme."""
 
-DETAILS = ("full", "plain")
+DETAILS = ("full", "plain", "codes")
 
 
 def render(
@@ -56,6 +62,18 @@ def render(
         raise ValueError(
             f"configuration is {configuration!r}, and the overlay says {overlay.current!r}; give one of them"
         )
+    if detail == "codes":
+        chart, overlay, detail = *_in_codes(chart, overlay), "plain"
     if isinstance(chart, Difference):
-        chart, overlay = chart.chart, replace(overlay, difference=chart)
+        overlay = replace(overlay, difference=chart)
+        chart = chart.chart
     return FORMATS[format](chart, overlay, detail, theme)
+
+
+def _in_codes(chart: Chart | Difference, overlay: Overlay) -> tuple[Chart | Difference, Overlay]:
+    """The public codes of a chart, or of both charts, and what is known told in them."""
+    if isinstance(chart, Difference):
+        seen = coded(chart.new)
+        return difference(coded(chart.old).chart, seen.chart), seen.overlay(overlay)
+    seen = coded(chart)
+    return seen.chart, seen.overlay(overlay)

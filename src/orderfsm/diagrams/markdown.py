@@ -9,7 +9,8 @@ from orderfsm.chart import START
 from orderfsm.printable import printable
 from orderfsm.table import compile
 
-from .picture import iso, picture
+from .overlay import Marks, marks
+from .picture import iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -17,19 +18,29 @@ if TYPE_CHECKING:
     from orderfsm.chart import Chart, ReasonRule, State, Transition
     from orderfsm.table import Table
 
+    from .note import Note
+    from .overlay import Overlay
+
 __all__ = ["code", "grid", "matrix", "plain", "reason", "render", "transitions", "verbatim"]
 
 ROWS = 250
 """How many configurations a table shows."""
 
 
-def render(chart: Chart, configuration: str | None = None, detail: str = "full") -> str:
-    """The table of configurations and events, and with full detail the list of transitions below it."""
-    picture(chart, configuration=configuration)  # raises when there is no such configuration
-    parts = [matrix(chart, configuration=configuration)]
+def render(chart: Chart, overlay: Overlay, detail: str, theme: str) -> str:
+    """The table of configurations and events, with full detail the list of transitions, and notes on states below."""
+    marked = marks(chart, overlay)
+    whole = chart if overlay.difference is None else overlay.difference.new
+    parts = [matrix(whole, configuration=overlay.current)]
     if detail == "full":
-        parts.append(transitions(chart))
-    return "\n".join(parts)
+        parts.append(transitions(chart, marked))
+    said = [(code(state.name), _notes(marked.of_state(state.name))) for state in chart.states]
+    listed = "".join(f"- {name}: {notes}\n" for name, notes in (*said, ("beside", _notes(marked.aside))) if notes)
+    return "\n".join((*parts, listed) if listed else parts)
+
+
+def _notes(notes: Iterable[Note]) -> str:
+    return ", ".join(plain(note.text) for note in notes)
 
 
 def matrix(chart: Chart, *, configuration: str | None = None) -> str:
@@ -56,10 +67,16 @@ def _row(table: Table, text: str, events: Iterable[str], *, marked: bool) -> lis
     return [name, *(" or ".join(code(target) for target in found) for found in targets)]
 
 
-def transitions(chart: Chart) -> str:
-    """The list of transitions in document order, with what they ask for, their effects, basis and source."""
-    head = ["from", "event", "to", "who", "when", "comes along", "effects", "basis", "source"]
-    return grid(head, [_transition(chart, transition) for transition in chart.transitions])
+def transitions(chart: Chart, marked: Marks | None = None) -> str:
+    """The list of transitions in document order, with what they ask for, their effects, basis, source and notes."""
+    head = ["from", "event", "to", "who", "when", "comes along", "effects", "basis", "source", "notes"]
+    rows = ([*_transition(chart, arrow), _beside(arrow, marked or Marks())] for arrow in chart.transitions)
+    return grid(head, list(rows))
+
+
+def _beside(transition: Transition, marked: Marks) -> str:
+    taken = "taken" if marked.walks((transition,)) else ""
+    return ", ".join(filter(None, (taken, _notes(marked.of_arrows((transition,))))))
 
 
 def _transition(chart: Chart, transition: Transition) -> list[str]:

@@ -2,81 +2,86 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING
 
-from orderfsm.chart import START, Basis, Kind
+from orderfsm.chart import Kind
 from orderfsm.printable import printable
 
-from .picture import leaves, outside, picture
+from .arrows import AROUND, Spot, arrows, identifiers
+from .captions import SIGNS, colours, lines, on_arrow, on_state, style, title
+from .overlay import marks
+from .picture import gathered, outside, picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from orderfsm.chart import Category, Chart
+    from orderfsm.chart import Chart
 
-    from .picture import Edge, Node, Picture
+    from .arrows import Arrow
+    from .captions import Caption
+    from .overlay import Marks, Overlay
+    from .palette import Palette
+    from .picture import Node, Picture
 
-__all__ = ["escape", "render"]
+__all__ = ["HAPPY", "TAKEN", "escape", "render"]
 
 INDENT = "    "
+HAPPY, TAKEN = "★", "▸"
+"""Signs before the words of an arrow, for Mermaid draws all lines of a state diagram alike."""
 
-COLOURS = {
-    "open": "fill:#e8f1fb,stroke:#3b6ea5,color:#10253c",
-    "waiting": "fill:#fdf5d9,stroke:#a8862a,color:#3d3009",
-    "suspended": "fill:#f9e6d2,stroke:#b0702a,color:#422508",
-    "done": "fill:#e1f3e2,stroke:#3f8a45,color:#10300f",
-    "failed": "fill:#fbe3e1,stroke:#b0433a,color:#42100c",
-    "cancelled": "fill:#ececec,stroke:#6f6f6f,color:#222222",
-    "active": "stroke-width:4px",
-}
+SAFE = frozenset(f" _.,-()[]/+=?'·…{HAPPY}{TAKEN}{''.join(SIGNS.values())}")
 
 
-def render(chart: Chart, configuration: str | None = None, detail: str = "full") -> str:
+def render(chart: Chart, overlay: Overlay, detail: str, theme: str) -> str:
     """The chart as a stateDiagram-v2.
 
-    An arrow that no source states says so in brackets, e.g. `hold (inferred)`; events that leave nothing are written
-    into their state. An arrow from a compound state to its own inside is drawn from its leaves, for Mermaid cannot
-    draw it.
+    Lines and letters have no styles there: an arrow that no source states says so in brackets, e.g. `hold (inferred)`;
+    the happy path and the way of an order are signs before the words of their arrows.
     """
-    return _Drawing(picture(chart, configuration=configuration, detail=detail), detail).text()
+    marked = marks(chart, overlay)
+    seen = gathered(picture(chart, detail=detail))
+    head = ['%%{init: {"theme": "dark"}}%%'] if theme == "dark" else []
+    return "\n".join([*head, *_Drawing(seen, marked, colours(theme)).text()]) + "\n"
 
 
 def escape(text: str) -> str:
     """The text as Mermaid shows it and never reads it: all but letters, digits and a few signs become entity codes."""
     shown = printable(" ".join(text.split()))
-    return "".join(c if c.isalnum() or c in " _.,-()[]/+=?'" else f"#{ord(c)};" for c in shown)
+    return "".join(c if c.isalnum() or c in SAFE else f"#{ord(c)};" for c in shown)
 
 
 @dataclass(frozen=True, slots=True)
-class _Arrow:
-    """One line of the diagram, in the scope it belongs to (None: outermost)."""
+class _Line:
+    """An arrow as Mermaid has it, in the scope it belongs to (None: outermost)."""
 
     scope: str | None
-    ends: tuple[str, str]
-    label: str
+    source: str
+    target: str
+    label: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.source} --> {self.target}" + (f": {self.label}" if self.label else "")
 
 
 class _Drawing:
-    def __init__(self, picture: Picture, detail: str) -> None:
-        self.picture = picture
-        self.detail = detail
-        self.nodes = {node.name: node for node in picture.nodes}
-        self.ids = _identifiers(self.nodes)
-        self.forks: list[str] = []
-        self.arrows = _merged(chain(self.starts(), self.moves(), self.ends()))
+    def __init__(self, picture: Picture, marked: Marks, colours: Palette) -> None:
+        self.picture, self.marks, self.colours = picture, marked, colours
+        self.nodes: dict[str, Node] = {node.name: node for node in picture.nodes}
+        self.ids = identifiers(self.nodes)
+        self.arrows = arrows(picture)
+        self.lines = [*map(self.line, self.arrows), *self.ends()]
 
-    def text(self) -> str:
-        lines = ["stateDiagram-v2", *(INDENT + line for line in self.body())]
-        return "\n".join(lines) + "\n"
+    def text(self) -> Iterator[str]:
+        yield "stateDiagram-v2"
+        yield from (INDENT + line for line in self.body())
 
     def body(self) -> Iterator[str]:
-        inner = list(self.scope(None))
         yield "direction LR"
-        yield from (f"state {fork} <<fork>>" for fork in self.forks)
-        yield from inner
+        forks = (arrow.target for arrow in self.arrows if arrow.target.kind == "fork")
+        yield from (f"state {self.spot(fork)} <<fork>>" for fork in forks)
+        yield from self.scope(None)
+        yield from self.aside()
         yield from self.classes()
 
     # --- states
@@ -88,7 +93,7 @@ class _Drawing:
             return
         for node in self.picture.inside(parent):
             yield from self.node(node)
-        yield from (self.line(arrow) for arrow in self.arrows if arrow.scope == parent)
+        yield from (str(line) for line in self.lines if line.scope == parent)
 
     def parallel(self, name: str | None) -> bool:
         return name is not None and self.nodes[name].kind is Kind.PARALLEL
@@ -101,125 +106,78 @@ class _Drawing:
                 yield "--"
             begun = begun or not node.kind.is_history
             yield from self.node(node)
-            mine = (arrow for arrow in self.arrows if arrow.scope == parent and arrow.ends[0] == self.ids[node.name])
-            yield from map(self.line, mine)
+            mine = (line for line in self.lines if line.scope == parent and line.source == self.ids[node.name])
+            yield from map(str, mine)
 
     def node(self, node: Node) -> Iterator[str]:
         name = self.ids[node.name]
-        yield f'state "{self.label(node)}" as {name}'
-        if node.kind in (Kind.COMPOUND, Kind.PARALLEL):
+        yield f'state "{_words(on_state(node, self.marks))}" as {name}'
+        if node.kind in AROUND:
             yield f"state {name} {{"
             yield from (INDENT + line for line in self.scope(node.name))
             yield "}"
 
-    def label(self, node: Node) -> str:
-        return escape(" / ".join((node.label, *([", ".join(node.internal)] if node.internal else []))))
+    def aside(self) -> Iterator[str]:
+        """What belongs to no state or arrow, as a note at the first state."""
+        said = _words(title(self.picture, self.marks)[1:])
+        if said:
+            yield f"note left of {self.ids[self.picture.nodes[0].name]} : {said}"
 
     def classes(self) -> Iterator[str]:
-        """The colours in use, and who wears them: leaves by category, everything active with a thick line."""
+        """The looks in use, and who wears them: leaves by category, and whatever an order is or was in."""
         wearers: dict[str, list[str]] = {}
         for node in self.picture.nodes:
-            for name in _colours(node.category, node):
-                wearers.setdefault(name, []).append(self.ids[node.name])
+            look, _, seen = style(node, self.marks).partition("_")
+            for name in (look if look not in ("plain", "around") else "", seen):
+                if name:
+                    wearers.setdefault(name, []).append(self.ids[node.name])
         for name, ids in wearers.items():
-            yield f"classDef {name} {COLOURS[name]}"
+            yield f"classDef {name} {self.look(name)}"
             yield f"class {','.join(ids)} {name}"
+
+    def look(self, name: str) -> str:
+        if name in ("active", "passed"):
+            return f"stroke:{self.colours['taken'][0]},stroke-width:{'4px' if name == 'active' else '2px'}"
+        fill, stroke = self.colours[name]
+        return f"fill:{fill},stroke:{stroke},color:{self.colours['ink'][0]}"
 
     # --- arrows
 
-    def line(self, arrow: _Arrow) -> str:
-        source, target = arrow.ends
-        return f"{source} --> {target}" + (f": {arrow.label}" if arrow.label else "")
+    def line(self, arrow: Arrow) -> _Line:
+        source, target = arrow.source, arrow.target
+        words = _words(on_arrow(arrow.edges, self.marks)) if arrow.said else ""
+        sign = TAKEN if arrow.walked(self.marks) else HAPPY if arrow.happy else ""
+        label = " ".join(filter(None, (sign, words)))
+        if source.kind != "start" or arrow.edges or target.kind == "fork":
+            return _Line(self.around(arrow), self.spot(source), self.spot(target), label)
+        child = self.child(source.name or None, target.name)
+        beyond = "" if child == target.name else escape(self.nodes[target.name].label)
+        return _Line(source.name or None, "[*]", self.ids[child], " ".join(filter(None, (label, beyond))))
 
-    def starts(self) -> Iterator[_Arrow]:
-        """From nothing into the initial states, from a history state to where it leads when it remembers nothing."""
-        for owner, targets in self.picture.initial:
-            if owner is not None and self.nodes[owner].kind.is_history:
-                yield from self.arrow(self.ids[owner], owner, targets, "")
-            elif len(targets) == 1:
-                child = self.child(owner, targets[0])
-                yield _Arrow(owner, ("[*]", self.ids[child]), "" if child == targets[0] else escape(targets[0]))
-            else:
-                yield from self.fork("[*]", owner, targets, "")
+    def around(self, arrow: Arrow) -> str | None:
+        """The scope of an arrow: what is around both ends; no region, unless the arrow leads from a state to itself."""
+        source, target = arrow.source, arrow.target
+        if source.kind == "start":
+            return source.name or None
+        if source.kind == "fork" or target.kind == "fork":
+            return None
+        scope = self.nodes[source.name].parent
+        together = target == source if self.parallel(scope) else self.nodes[target.name].parent == scope
+        return scope if together else None
 
     def child(self, owner: str | None, name: str) -> str:
         """The node directly inside the owner that is, or holds, the named one."""
         return next(node for node in (name, *outside(self.picture.nodes, name)) if self.nodes[node].parent == owner)
 
-    def ends(self) -> Iterator[_Arrow]:
-        for node in self.picture.nodes:
-            if node.kind is Kind.FINAL:
-                yield _Arrow(node.parent, (self.ids[node.name], "[*]"), "")
+    def ends(self) -> Iterator[_Line]:
+        finals = (node for node in self.picture.nodes if node.kind is Kind.FINAL)
+        return (_Line(node.parent, self.ids[node.name], "[*]") for node in finals)
 
-    def moves(self) -> Iterator[_Arrow]:
-        for edge in self.picture.edges:
-            label = self.caption(edge)
-            if edge.source == START:
-                yield from self.arrow("[*]", None, edge.targets, label)
-                continue
-            for source, targets in self.drawable(edge):
-                yield from self.arrow(self.ids[source], source, targets, label)
-
-    def caption(self, edge: Edge) -> str:
-        sure = self.detail == "plain" or edge.basis in (None, Basis.STATED, Basis.DOCUMENTED)
-        return escape(edge.label + ("" if sure else f" ({edge.basis})"))
-
-    def drawable(self, edge: Edge) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """The ends of an edge, where one lies inside the other replaced by leaves."""
-        inward = any(edge.source in outside(self.picture.nodes, target) for target in edge.targets)
-        for source in leaves(self.picture.nodes, edge.source) if inward else (edge.source,):
-            yield source, tuple(self.landing(source, target) for target in edge.targets)
-
-    def landing(self, source: str, target: str) -> str:
-        """Where an arrow ends: at the target, or at the leaf it leads to when the target holds the source."""
-        initial = dict(self.picture.initial)
-        while target in outside(self.picture.nodes, source) and target in initial:
-            target = initial[target][0]
-        return target
-
-    def arrow(self, end: str, source: str | None, targets: tuple[str, ...], label: str) -> Iterator[_Arrow]:
-        if len(targets) > 1:
-            yield from self.fork(end, None, targets, label)
-            return
-        scope = None if source is None else self.nodes[source].parent
-        together = source is not None and self.nodes[targets[0]].parent == scope
-        if self.parallel(scope):
-            together = targets[0] == source
-        yield _Arrow(scope if together else None, (end, self.ids[targets[0]]), label)
-
-    def fork(self, end: str, scope: str | None, targets: tuple[str, ...], label: str) -> Iterator[_Arrow]:
-        fork = f"fork_{len(self.forks) + 1}"
-        self.forks.append(fork)
-        yield _Arrow(scope, (end, fork), label)
-        yield from (_Arrow(None, (fork, self.ids[target]), "") for target in targets)
+    def spot(self, spot: Spot) -> str:
+        if spot.kind == "state":
+            return self.ids[spot.name]
+        return "[*]" if spot.kind == "start" else f"fork_{spot.name}"
 
 
-def _identifiers(names: Iterable[str]) -> dict[str, str]:
-    """Name -> an identifier that no keyword of Mermaid begins with and that no other name has."""
-    ids: dict[str, str] = {}
-    taken: set[str] = set()
-    for name in names:
-        plain = "s_" + re.sub(r"[^A-Za-z0-9]+", "_", name)
-        identifier, number = plain, 2
-        while identifier.casefold() in taken:
-            identifier, number = f"{plain}_{number}", number + 1
-        taken.add(identifier.casefold())
-        ids[name] = identifier
-    return ids
-
-
-def _colours(category: Category | None, node: Node) -> Iterator[str]:
-    if category is not None and node.kind in (Kind.ATOMIC, Kind.FINAL):
-        yield str(category)
-    if node.active:
-        yield "active"
-
-
-def _merged(arrows: Iterable[_Arrow]) -> tuple[_Arrow, ...]:
-    """Arrows between the same two ends as one arrow with all their labels, each once."""
-    labels: dict[tuple[str | None, tuple[str, str]], list[str]] = {}
-    for arrow in arrows:
-        found = labels.setdefault((arrow.scope, arrow.ends), [])
-        if arrow.label not in found:
-            found.append(arrow.label)
-    return tuple(_Arrow(scope, ends, ", ".join(filter(None, texts))) for (scope, ends), texts in labels.items())
+def _words(captions: Iterable[Caption]) -> str:
+    return "<br/>".join(escape(line) for _, line in lines(captions))

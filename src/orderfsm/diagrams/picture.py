@@ -11,11 +11,13 @@ from orderfsm.chart import START, Basis, Kind
 from orderfsm.step import unknown_configuration
 from orderfsm.table import OPEN, compile
 
+from .codes import coded
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import timedelta
 
-    from orderfsm.chart import Category, Chart, State, Transition
+    from orderfsm.chart import Category, Chart, ReasonRule, State, Transition
 
     from .note import Note
 
@@ -27,16 +29,21 @@ LONGEST = 60
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A state as it is drawn. `internal` lists the events that it answers without being left."""
+    """A state as it is drawn. `answers` are the arrows without a target: events that do not leave it."""
 
     name: str
     kind: Kind
     label: str
     parent: str | None = None
     category: Category | None = None
-    internal: tuple[str, ...] = ()
+    answers: tuple[Edge, ...] = ()
     active: bool = False
     notes: tuple[Note, ...] = ()
+
+    @property
+    def internal(self) -> tuple[str, ...]:
+        """The events that it answers without being left, each once."""
+        return tuple(dict.fromkeys(edge.label for edge in self.answers if edge.label))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,7 @@ class Edge:
     """An arrow from a node (START: from nothing) to one node, or to several in different regions.
 
     `label` is the event with its timer and guards. `basis` is None where several arrows are drawn as one;
-    `transitions` are the arrows that it stands for.
+    `transitions` are the arrows that it stands for. `needs` says what has to come along: a reason, links.
     """
 
     source: str
@@ -53,6 +60,7 @@ class Edge:
     basis: Basis | None = None
     happy: bool = False
     transitions: tuple[Transition, ...] = ()
+    needs: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
 
     @property
@@ -83,13 +91,17 @@ class Picture:
 def picture(chart: Chart, *, configuration: str | None = None, detail: str = "full") -> Picture:
     """The picture of a chart, with the states of a configuration marked active.
 
-    Raises StoredStateUnknown when the chart has no such configuration.
+    `detail` is `full`; `plain`, events only; or `codes`: the plain picture of the chart's public codes. Raises
+    StoredStateUnknown when the chart has no such configuration.
     """
+    if detail == "codes":
+        seen = coded(chart)
+        return picture(seen.chart, configuration=seen.configuration(configuration), detail="plain")
     active = _active(chart, configuration)
     nodes = tuple(_node(chart, state, active, detail) for state in chart.states)
     edges = [_edge(chart, t, detail) for t in chart.transitions if t.targets]
     if detail == "plain":
-        edges = _gathered(nodes, [replace(edge, basis=None) for edge in edges], _plainly)
+        edges = _gathered(nodes, edges, _plainly)
     return Picture(chart.title or chart.name, nodes, tuple(edges), tuple(_initial(chart, detail)))
 
 
@@ -112,10 +124,9 @@ def _active(chart: Chart, configuration: str | None) -> frozenset[str]:
 
 
 def _node(chart: Chart, state: State, active: frozenset[str], detail: str) -> Node:
-    internal = (t for t in chart.leading(state.name) if not t.targets)
-    labels = tuple(dict.fromkeys(filter(None, (_label(chart, t, detail) for t in internal))))
+    answers = tuple(_edge(chart, t, detail) for t in chart.leading(state.name) if not t.targets)
     category = chart.category_of(state.name)
-    return Node(state.name, state.kind, _words(chart, state), state.parent, category, labels, state.name in active)
+    return Node(state.name, state.kind, _words(chart, state), state.parent, category, answers, state.name in active)
 
 
 def _words(chart: Chart, state: State) -> str:
@@ -134,7 +145,24 @@ def _folded(text: str) -> str:
 
 def _edge(chart: Chart, transition: Transition, detail: str) -> Edge:
     label = _label(chart, transition, detail)
-    return Edge(transition.source, transition.targets, label, transition.basis, transition.happy, (transition,))
+    if detail == "plain":
+        return Edge(transition.source, transition.targets, label, None, transition.happy, (transition,))
+    needs = tuple(_needs(chart, transition))
+    return Edge(transition.source, transition.targets, label, transition.basis, transition.happy, (transition,), needs)
+
+
+def _needs(chart: Chart, transition: Transition) -> Iterator[str]:
+    """What the arrow and the states that it names ask for."""
+    parts: tuple[Transition | State, ...] = (transition, *(chart.by_name[name] for name in transition.targets))
+    yield from dict.fromkeys(said for part in parts if (said := _reason(part.reason)))
+    yield from dict.fromkeys(f"link {rel}" for part in parts for rel in part.links)
+
+
+def _reason(rule: ReasonRule) -> str:
+    codes = f": {' or '.join(rule.codes)}" if rule.codes else ""
+    if rule.mode == "required":
+        return f"reason{codes}"
+    return "no reason" if rule.mode == "forbidden" else f"perhaps a reason{codes}" if codes else ""
 
 
 def gathered(found: Picture) -> Picture:
@@ -147,7 +175,7 @@ def _plainly(edge: Edge) -> tuple[object, ...]:
 
 
 def _in_full(edge: Edge) -> tuple[object, ...]:
-    return edge.label, edge.targets, edge.basis, edge.asked
+    return edge.label, edge.targets, edge.basis, edge.asked, edge.needs
 
 
 def _gathered(nodes: tuple[Node, ...], edges: list[Edge], key: Callable[[Edge], tuple[object, ...]]) -> list[Edge]:
