@@ -373,7 +373,7 @@ def test_a_password_is_not_told() -> None:
         ("conform", "README.md", "--chart", "stat/order"),
         ("demo", "--database", "nonsense"),
         ("demo", "--database", "sqlite:////nowhere/at/all.db"),
-        ("draw", "stat/order", "--format", "png"),
+        ("draw", "stat/order", "--format", "jpeg"),
         ("show",),
         ("nonsense",),
     ],

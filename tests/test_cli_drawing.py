@@ -2,8 +2,12 @@
 
 import json
 import os
+import select
+import shlex
 import stat
+import subprocess
 import sys
+from base64 import b64decode
 from pathlib import Path
 
 import pytest
@@ -88,6 +92,165 @@ def test_json_has_the_text_or_the_file(tmp_path: Path) -> None:
     path = str(tmp_path / "order.svg")
     written = json.loads(run("stat/order", "--output", path, "--json")[1])
     assert written == {"chart": "stat/order", "profile": "full", "format": "svg", "output": path}
+
+
+def test_a_drawing_in_a_file_knows_how_it_was_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pictures").mkdir()
+    shop(tmp_path)
+    assert run("shop.yaml", "--plain", "--theme", "dark", "-o", "pictures/shop.svg")[0] == 0
+    drawn = (tmp_path / "pictures" / "shop.svg").read_text(encoding="utf-8")
+    assert drawn.endswith("</svg>\n<!-- drawn by orderfsm: ../shop.yaml svg detail=plain theme=dark -->\n")
+    assert run("shop.yaml", "-o", "shop.md", "--at", "open")[0] == 0
+    begins = "<!-- orderfsm: draw shop.yaml table at=open -->\n\n|"
+    assert (tmp_path / "shop.md").read_text(encoding="utf-8").startswith(begins)
+
+
+# --- PNG
+
+
+def test_a_picture_goes_into_a_file_a_pipe_or_json(tmp_path: Path) -> None:
+    path = tmp_path / "item.png"
+    assert run("adobe/item", "-o", str(path), "--scale", "1", "--theme", "dark")[0] == 0
+    content = path.read_bytes()
+    bare = diagrams.png(diagrams.render(orderfsm.load("adobe/item"), "svg", theme="dark"), scale=1)
+    printed = CliRunner().invoke(app, ["draw", "adobe/item", "--format", "png", "--scale", "1", "--theme", "dark"])
+    found = json.loads(run("adobe/item", "--format", "png", "--scale", "1", "--theme", "dark", "--json")[1])
+    assert printed.stdout_bytes == b64decode(found["base64"]) == bare
+    assert b"drawn by orderfsm: adobe/item png theme=dark scale=1\n" in content
+    assert len(content) > len(bare)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo terminals")
+def test_a_picture_is_not_written_to_a_terminal() -> None:
+    leader, follower = os.openpty()
+    words = [sys.executable, "-c", "from orderfsm.cli import main; main()", "draw", "adobe/item", "--format", "png"]
+    done = subprocess.run(words, stdout=follower, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    printed = select.select([leader], [], [], 0)[0]
+    os.close(follower)
+    os.close(leader)
+    assert (done.returncode, printed) == (2, [])
+    assert "this is not for a terminal; name a file with --output" in done.stderr
+
+
+def test_what_is_for_pictures_is_refused_elsewhere(tmp_path: Path) -> None:
+    for option in (("--scale", "2"), ("--font", "x.ttf")):
+        code, _, errors = run("stat/order", *option)
+        assert (code, errors) == (2, "orderfsm: --scale and --font are for png, and the format is mermaid\n")
+    code, _, errors = run("stat/order", "-o", str(tmp_path / "x.png"), "--scale", "0")
+    assert (code, errors) == (2, "orderfsm: there is no scale 0; choose one of 1, 2, 3, 4\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_font_that_was_given_leaves_no_recipe(tmp_path: Path) -> None:
+    font = next((Path(diagrams.__file__).parent / "fonts").glob("*.ttf"))
+    assert run("adobe/item", "-o", str(tmp_path / "x.png"), "--font", str(font))[0] == 0
+    assert b"drawn by orderfsm" not in (tmp_path / "x.png").read_bytes()
+
+
+def test_without_the_renderer_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    code, _, errors = run("stat/order", "-o", str(tmp_path / "x.png"))
+    assert (code, errors) == (2, 'orderfsm: a PNG needs resvg-py; type: pip install "orderfsm[png]"\n')
+
+
+# --- keeping files current
+
+
+def shop(folder: Path, word: str = "sent") -> None:
+    chart = f"chart: shop/order\nversion: '1'\ninitial: open\nstates: {{open: {{}}, {word}: {{final: true}}}}\n"
+    events = f"events: {{send: {{from: open, to: {word}}}}}\n"
+    (folder / "shop.yaml").write_text(chart + events, encoding="utf-8")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a chart, drawings of it in each format, and a page, all current."""
+    monkeypatch.chdir(tmp_path)
+    shop(tmp_path)
+    for suffix, format in SUFFIXES.items():
+        if format in (*diagrams.FORMATS, "png"):
+            assert run("shop.yaml", "-o", f"shop{suffix}")[0] == 0
+    begin, end = "<!-- orderfsm: draw shop.yaml -->", "<!-- /orderfsm -->"
+    (tmp_path / "my page.md").write_text(f"# Shop\n\n{begin}\n{end}\n", encoding="utf-8")
+    assert run("--write", "my page.md") == (0, "my page.md\n", "")
+    return tmp_path
+
+
+def drawings(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.suffix != ".yaml")
+
+
+def test_what_is_current_passes(project: Path) -> None:
+    count = len(drawings(project))
+    assert run("--check", *drawings(project)) == (0, f"{count} of {count} drawings are current\n", "")
+
+
+def test_a_change_of_the_chart_makes_every_drawing_stale_and_writing_mends_them(project: Path) -> None:
+    files = drawings(project)
+    shop(project, "gone")
+    code, output, _ = run("--check", *files)
+    assert code == 1
+    assert "my page.md:3: shop.yaml: stale\n" in output
+    assert f"mend them: orderfsm draw --write {shlex.join(files)}\n0 of {len(files)} drawings are current" in output
+    code, found = run("--check", *files, "--json")[::2][0], json.loads(run("--check", *files, "--json")[1])
+    assert (code, {each["problem"] for each in found}) == (1, {"stale"})
+    assert run("--write", *files) == (0, "".join(f"{name}\n" for name in files), "")
+    assert run("--check", *files)[0] == 0
+    assert run("--write", *files) == (0, "", "")
+    assert (
+        (project / "my page.md").read_text(encoding="utf-8").startswith("# Shop\n\n<!-- orderfsm: draw shop.yaml -->\n")
+    )
+
+
+def test_checking_writes_nothing(project: Path) -> None:
+    shop(project, "gone")
+    before = {name: (project / name).read_bytes() for name in drawings(project)}
+    run("--check", *before)
+    assert {name: (project / name).read_bytes() for name in drawings(project)} == before
+
+
+def test_what_cannot_be_drawn_is_told_with_its_line(project: Path) -> None:
+    (project / "shop.yaml").unlink()
+    for mode in ("--check", "--write"):
+        code, output, _ = run(mode, "shop.svg", "my page.md")
+        assert code == 1
+        assert "my page.md:3: shop.yaml: no chart at " in output
+
+
+def test_a_folder_stands_for_the_files_in_it_that_hold_drawings(project: Path) -> None:
+    for name in ("docs/deep", ".hidden", "node_modules"):
+        (project / name).mkdir(parents=True)
+        assert run("shop.yaml", "-o", f"{name}/shop.svg")[0] == 0
+    (project / "docs" / "other.md").write_text("# Other\n")
+    (project / "docs" / "photo.jpg").write_bytes(b"\xff\xd8")
+    (project / "docs" / "round").symlink_to("..")
+    assert run("--check", "docs") == (0, "1 of 1 drawings are current\n", "")
+    count = len([name for name in drawings(project) if "." in name[1:]]) + 1
+    assert run("--check", ".") == (0, f"{count} of {count} drawings are current\n", "")
+    shop(project, "gone")
+    assert run("--write", "docs") == (0, "docs/deep/shop.svg\n", "")
+
+
+def test_a_file_without_a_drawing_is_named(project: Path) -> None:
+    (project / "other.svg").write_text("<svg/>\n")
+    code, output, _ = run("--check", "shop.svg", "other.svg")
+    assert (code, output) == (0, "1 of 1 drawings are current\nno drawings of orderfsm: other.svg\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--check", "none.svg"), "there is no file none.svg"),
+        (("--check", "--write", "shop.svg"), "give one of them"),
+        (("--check", "shop.svg", "--format", "dot"), "how a drawing is made is read in its file"),
+        (("shop.yaml", "stat/order"), "one chart is drawn at a time, and 2 are named; leave out stat/order"),
+    ],
+)
+def test_misuse_is_told(project: Path, words: tuple[str, ...], message: str) -> None:
+    code, output, errors = run(*words)
+    assert (code, output) == (2, "")
+    assert message in errors
 
 
 # --- files

@@ -79,7 +79,8 @@ def give(make: Callable[[], Answer], *, as_json: bool) -> None:
         _complain(error)
         raise typer.Exit(2) from None
     except ModuleNotFoundError as missing:
-        sys.stderr.write(f'orderfsm: this command needs {missing.name}; type: pip install "orderfsm[all]"\n')
+        known = f'this command needs {missing.name}; type: pip install "orderfsm[all]"'
+        sys.stderr.write(f"orderfsm: {missing if 'pip install' in str(missing) else known}\n")
         raise typer.Exit(2) from None
     raise typer.Exit(answer.code)
 

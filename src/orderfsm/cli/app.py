@@ -10,14 +10,14 @@ import typer
 
 from orderfsm._version import __version__
 
-from . import on_charts, on_orders, on_service
+from . import on_charts, on_drawing, on_orders, on_service
 
 __all__ = ["app", "command", "every_command"]
 
 COMMANDS: tuple[Callable[..., None], ...] = (
     on_charts.charts,
     on_charts.show,
-    on_charts.draw,
+    on_drawing.draw,
     on_charts.schema,
     on_charts.check,
     on_charts.trace,

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from .answer import Answer, give
-from .options import AsJson, ChartName, Detail, Drawing, Profile, Report, Theme, WhichProfile
+from .options import AsJson, ChartName, Profile, Report, WhichProfile
 
-__all__ = ["charts", "check", "draw", "explain", "schema", "show", "trace"]
+__all__ = ["charts", "check", "explain", "schema", "show", "trace"]
 
 
 def charts(*, profile: WhichProfile = Profile.FULL, json: AsJson = False) -> None:
@@ -36,52 +36,6 @@ def show(chart: ChartName, *, profile: WhichProfile = Profile.FULL, json: AsJson
         from .charts import show
 
         return show(chart, profile)
-
-    give(answer, as_json=json)
-
-
-def draw(
-    chart: ChartName,
-    *,
-    format: Annotated[
-        Drawing | None,
-        typer.Option(
-            "--format",
-            metavar="mermaid|svg|png|dot|plantuml|d2|table|text",
-            help="What it is drawn as; left out: what the name of the output ends in, else Mermaid.",
-        ),
-    ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="Where it is written: .mmd .svg .png .dot .puml .d2 .md .txt."
-        ),
-    ] = None,
-    detail: Annotated[
-        Detail | None,
-        typer.Option(
-            "--detail",
-            metavar="full|plain|codes",
-            help="full, the default; plain: no guards, timers and basis; codes: what customers see.",
-        ),
-    ] = None,
-    plain: Annotated[bool, typer.Option("--plain", help="Short for --detail plain.")] = False,
-    theme: Annotated[
-        Theme,
-        typer.Option(
-            "--theme", metavar="auto|light|dark", help="Colours of SVG and PNG; auto: as the reader's screen."
-        ),
-    ] = Theme.AUTO,
-    at: Annotated[str | None, typer.Option("--at", metavar="CONFIGURATION", help="Highlight it.")] = None,
-    profile: WhichProfile = Profile.FULL,
-    json: AsJson = False,
-) -> None:
-    """Draw a chart as a diagram or as tables."""
-
-    def answer() -> Answer:
-        from .drawing import Wanted, draw
-
-        return draw(chart, profile, Wanted(format, output, detail, plain, theme, at))
 
     give(answer, as_json=json)
 

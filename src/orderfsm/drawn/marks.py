@@ -1,0 +1,41 @@
+"""The mark of a file that is one drawing: its recipe in a comment, which is the last line."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from .regions import region
+
+if TYPE_CHECKING:
+    from .recipe import Recipe
+
+__all__ = ["mark_in", "signed"]
+
+COMMENTS = {
+    "d2": ("# ", ""),
+    "dot": ("// ", ""),
+    "mermaid": ("%% ", ""),
+    "plantuml": ("' ", ""),
+    "svg": ("<!-- ", " -->"),
+    "text": ("# ", ""),
+}
+"""Format -> what opens and closes a comment in it. A table is a page with one region."""
+
+MARK = re.compile(r"(?:<!--|%%|//|'|#) drawn by orderfsm: (?P<recipe>[^\r\n]*?)(?: -->)?\s*")
+
+
+def signed(drawing: str, recipe: Recipe) -> str:
+    """A drawing as a file of its own: with the mark."""
+    if recipe.format not in COMMENTS:
+        return region(drawing, recipe)
+    before, behind = COMMENTS[recipe.format]
+    text = drawing.rstrip("\n")
+    return f"{text}\n{before}drawn by orderfsm: {recipe}{behind}\n"
+
+
+def mark_in(text: str) -> str | None:
+    """The recipe in the last line of a file that is one drawing; it may be no good."""
+    lines = text.rstrip().splitlines()
+    found = MARK.fullmatch(lines[-1]) if lines else None
+    return found["recipe"] if found else None
