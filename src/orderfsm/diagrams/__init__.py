@@ -10,7 +10,6 @@ from .codes import coded
 from .difference import Difference, difference
 from .overlay import Dwell, Overlay
 from .raster import SCALES, png
-from .raster import SCALES, png
 
 if TYPE_CHECKING:
     from collections.abc import Callable
