@@ -60,7 +60,7 @@ def test_a_second_start_adds_nothing(tmp_path: Path) -> None:
 def test_tokens_are_listed_without_their_secrets(tmp_path: Path) -> None:
     assert typed(tmp_path, "token", "list").stdout == "nobody has a token; make one with `orderfsm token add`\n"
     added = typed(tmp_path, "token", "add", "acme", "--role", "adobe/partner", "--role", "mine/clerk")
-    assert "no chart of the catalogue knows mine/clerk" in added.stderr
+    assert "no chart of the catalogue knows mine/clerk; serve yours: orderfsm serve --chart FILE" in added.stderr
     listed = typed(tmp_path, "token", "list", "--json")
     (grant,) = json.loads(listed.stdout)
     assert (grant["id"], grant["roles"]) == ("acme", ["adobe/partner", "mine/clerk"])

@@ -146,7 +146,8 @@ def add_token(path: Path, id: str, roles: Sequence[str]) -> Answer:
         raise Misused(str(error)) from None
     blocks = [secret]
     if unknown:
-        sys.stderr.write(f"orderfsm: no chart of the catalogue knows {', '.join(unknown)}\n")
+        said = f"no chart of the catalogue knows {', '.join(unknown)}; serve yours: orderfsm serve --chart FILE"
+        sys.stderr.write(f"orderfsm: {said}\n")
     return Answer({"id": id, "roles": sorted(roles), "token": secret}, blocks)
 
 

@@ -1,0 +1,80 @@
+"""The tutorials as a newcomer follows them: blocks are pasted into Python, commands are typed into a shell."""
+
+import codeop
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from test_docs_examples import Block, alike, blocks
+
+ROOT = Path(__file__).parent.parent
+LESSONS = sorted(set(ROOT.glob("docs/tutorials/*.md")) - {ROOT / "docs/tutorials/index.md"})
+
+
+def pasted(text: str) -> list[str]:
+    """The statements that an interactive Python finds in a block, with an empty line after it."""
+    statements: list[str] = []
+    typed: list[str] = []
+    for line in [*text.splitlines(), ""]:
+        typed.append(line)
+        if codeop.compile_command("\n".join(typed), "<pasted>", "single") is not None:
+            statements.append("\n".join(typed))
+            typed = []
+    assert typed == [], f"this is not finished: {typed}"
+    return statements
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda page: page.name)
+def test_the_python_of_a_lesson_can_be_pasted_block_by_block(lesson: Path) -> None:
+    for block in blocks(lesson.read_text(encoding="utf-8")):
+        if block.kind == "python":
+            assert pasted(block.text), f"{lesson}:{block.line}"
+
+
+@pytest.mark.parametrize("text", ["if True:\n    x = 1\n\n    y = 2\n", "for x in ():\n    pass\nprint()\n"])
+def test_a_block_that_cannot_be_pasted_is_seen(text: str) -> None:
+    with pytest.raises(SyntaxError):
+        pasted(text)
+
+
+def script(found: list[Block], port: int) -> str:
+    """The commands of a lesson, each part with a mark before what it prints; the server is waited for."""
+    parts = ["trap 'kill $(jobs -p)' EXIT"]
+    for block in found:
+        parts.append(f"echo; echo '--- {block.line}'\n{block.text}")
+        if "orderfsm serve" in block.text:
+            parts.append(f"until curl -sf http://127.0.0.1:{port}/healthz > alive; do sleep 0.1; done")
+    return "\n".join(parts).replace("orderfsm serve", f"orderfsm serve --port {port}").replace(":8000", f":{port}")
+
+
+@pytest.mark.skipif(
+    not (shutil.which("bash") and shutil.which("curl")), reason="it is typed into bash, and asks with curl"
+)
+def test_what_is_served_answers_as_the_lesson_says(tmp_path: Path) -> None:
+    found = blocks((ROOT / "docs/tutorials/vocabulary.md").read_text(encoding="utf-8"))
+    (tmp_path / "repair.yaml").write_text([each for each in found if each.note == "file: repair.yaml"][-1].text)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    commands = script([each for each in found if each.kind == "bash"], port)
+    paths = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        ["bash", "-c", commands],
+        cwd=tmp_path,
+        env=os.environ | {"PATH": paths},
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    printed = dict(re.findall(r"^--- (\d+)\n(.*?)(?=\n--- |\Z)", done.stdout, re.DOTALL | re.MULTILINE))
+    answers = [(asked, told) for asked, told in pairwise(found) if asked.kind == "bash" and told.kind == "text"]
+    assert len(answers) == 3
+    for asked, told in answers:
+        assert alike(printed[str(asked.line)].strip(), told.text), (asked.line, printed, done.stderr)
