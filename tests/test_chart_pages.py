@@ -20,7 +20,8 @@ ROOT = Path(__file__).parent.parent
 def checkout(tmp_path: Path) -> Path:
     """A copy of what the generator writes."""
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
-    shutil.copy(ROOT / "README.md", tmp_path / "README.md")
+    for name in ("README.md", "zensical.toml"):
+        shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 
 

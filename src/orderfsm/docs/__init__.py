@@ -14,6 +14,7 @@ from orderfsm.diagrams import render
 from .charts import chart_page, picture_name
 from .commands import command_page
 from .errors import error_page
+from .navigation import CONFIGURATION, configured
 from .python import python_pages
 
 __all__ = ["pages", "pictures", "stale", "write"]
@@ -53,9 +54,20 @@ def pictures() -> dict[str, str]:
     return made | {SHOWN: render(orderfsm.load(PICTURE), "svg", detail="plain")}
 
 
+def _made(root: Path) -> dict[str, str]:
+    """Everything that is generated, the navigation of the site last: it is read off the indexes."""
+    made = pages()
+
+    def read(page: str) -> str:
+        name = f"docs/{page}"
+        return made[name] if name in made else (root / name).read_text(encoding="utf-8")
+
+    return {**made, CONFIGURATION: configured((root / CONFIGURATION).read_text(encoding="utf-8"), read)}
+
+
 def stale(root: Path) -> tuple[str, ...]:
     """The generated pages of a checkout that are missing, that are not what would be written, or that no chart has."""
-    made = pages()
+    made = _made(root)
     wrong = [name for name, text in made.items() if not _same(root / name, text)]
     folders = ("docs/reference/charts/*.md", "docs/reference/python/*.md", "docs/pictures/*.svg")
     there = (path.relative_to(root).as_posix() for folder in folders for path in sorted(root.glob(folder)))
@@ -68,7 +80,7 @@ def _same(path: Path, text: str) -> bool:
 
 def write(root: Path) -> tuple[str, ...]:
     """Write every page that is stale into the checkout, delete those that no chart has, and name them."""
-    made = pages()
+    made = _made(root)
     changed = stale(root)
     for name in changed:
         path = root / name
