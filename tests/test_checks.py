@@ -440,8 +440,15 @@ def test_a_timer_whose_event_an_actor_may_send_races_him() -> None:
     shared = chart("new go end", late, states=(timed("late"),), initial=("new",))
     assert only(shared, "timer-race").witness == ("open", "late")
     on_time = arrow("new late end", 'days_since("new") >= 7', by=("clerk",))
-    for fine in (on_time, arrow("new late end")):
+    by_the_sweep = arrow("new late end", by=("system",))
+    for fine in (on_time, arrow("new late end"), by_the_sweep):
         assert "timer-race" not in codes(chart("new go end", fine, states=(timed("late"),), initial=("new",)))
+
+
+def test_an_actor_beside_the_sweep_is_named_alone() -> None:
+    both = arrow("new late end", by=("clerk", "system"))
+    shared = chart("new go end", both, states=(timed("late"),), initial=("new",))
+    assert "before it is due, by clerk:" in only(shared, "timer-race").message
 
 
 def test_two_timers_that_are_due_together_race() -> None:

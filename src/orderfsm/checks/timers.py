@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["automatic", "races", "unanswered"]
 
+SYSTEM = "system"
+"""The role in which a sweep sends what is due, unless it is told another: an arrow for it alone is the timer's own."""
+
 
 def automatic(study: Study) -> frozenset[str]:
     """The events that come by themselves: from timers, from the chart, from the roll-up."""
@@ -74,8 +77,9 @@ def _span(timer: Timer) -> str:
 def races(study: Study) -> Iterator[Finding]:
     """Timers whose event an actor may send before it is due, and timers that become due at the same moment.
 
-    The first kind: an arrow that answers the timer's event in the timer's state names actors in `by`, and no guard of
-    it looks at the time. The second: two timers with equal delays, started by one step, whose events lead apart.
+    The first kind: an arrow that answers the timer's event in the timer's state names actors in `by`, other than the
+    sweep's own role, and no guard of it looks at the time. The second: two timers with equal delays, started by one
+    step, whose events lead apart.
     """
     yield from _with_actors(study)
     yield from _ties(study)
@@ -86,14 +90,14 @@ def _with_actors(study: Study) -> Iterator[Finding]:
         for timer in state.after:
             for step in _sent(study, state, timer):
                 taken = step.transitions[0]
-                if taken.by and not _timed(taken):
+                if set(taken.by) - {SYSTEM} and not _timed(taken):
                     yield _shared(study, state, timer, step)
                     break
 
 
 def _shared(study: Study, state: State, timer: Timer, step: Step) -> Finding:
     taken = step.transitions[0]
-    actors = " or ".join(taken.by)
+    actors = " or ".join(role for role in taken.by if role != SYSTEM)
     said = f"{timer.event} is sent by the timer of {state.name} and, before it is due, by {actors}: {taken}"
     fix = "give the timer an event of its own, or guard the arrow by the time"
     path, witness = f"states.{state.name}.after", study.run_through(step)
