@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .picture import Edge, Node, Picture
     from .scopes import Line
 
-__all__ = ["THEMES", "render"]
+__all__ = ["THEMES", "laid_out", "render"]
 
 THEMES = ("auto", "light", "dark")
 
@@ -51,7 +51,7 @@ def render(chart: Chart, overlay: Overlay, detail: str, theme: str) -> str:
     if theme not in THEMES:
         raise ValueError(f"there is no theme {theme!r}; choose one of {', '.join(THEMES)}")
     marked = marks(chart, overlay)
-    seen, found = _laid_out(chart, detail, marked)
+    seen, found = laid_out(chart, detail, marked)
     width = max(found.width, NARROWEST) - 2 * MARGIN
     rows, wide, tall = legend(tuple(items(chart, seen, marked)), width, MARGIN, found.height)
     wide, tall = max(found.width, wide + 2 * MARGIN), found.height + tall + (MARGIN if tall else 0.0)
@@ -60,7 +60,7 @@ def render(chart: Chart, overlay: Overlay, detail: str, theme: str) -> str:
     return _document(chart, page, _told(chart, overlay, marked), sheet, "\n".join([*page.body(), *rows]))
 
 
-def _laid_out(chart: Chart, detail: str, marked: Marks) -> tuple[Picture, Drawing]:
+def laid_out(chart: Chart, detail: str, marked: Marks) -> tuple[Picture, Drawing]:
     """The picture of a chart with its notes, and where everything is.
 
     Without notes it is kept with the chart's table, once there is one: then it is the same for every order.
