@@ -911,6 +911,11 @@ MALFORMED = [
     ),
     (chart_with("title: [a\n"), "6:1: this is not YAML: expected ',' or ']', but got '<stream end>'", ""),
     (
+        chart_with("events:\n  go: {from: a, when: payload.n in [1, 2]}\n"),
+        "6:36: this is not YAML: expected ',' or '}', but got '['",
+        "inside braces, a text that holds brackets or commas needs quotes",
+    ),
+    (
         chart_with("events:\n  go: {from: a}\n stop: {from: a}\n"),
         "7:2: this is not YAML: expected <block end>, but found '<block mapping start>'",
         "check the indentation, and that texts with special character",

@@ -90,6 +90,7 @@ _REMEDIES = {
     "block end": "check the indentation, and that texts with special characters are in quotes",
     "could not find expected ':'": "write `key: value`",
     "that cannot start any token": "put the text into quotes",
+    "but got '['": "inside braces, a text that holds brackets or commas needs quotes",
     "unexpected end of stream": "close what is opened here",
     "unknown escape character": "write two backslashes for one, or take single quotes",
     "chomping or indentation": "end the line after | or >",
