@@ -121,11 +121,12 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await connection.run_sync(SQLModel.metadata.create_all)
     await averify(database, rides)
     stop, relay = asyncio.Event(), AsyncRelay(database, rides, accounting, policy=leases)
-    going = [asyncio.create_task(sweep(stop)), asyncio.create_task(tell(relay))]
-    yield
-    stop.set()
-    relay.stop()  # what is under way is finished and settled; nothing is begun any more
-    await asyncio.gather(*going)
+    async with asyncio.TaskGroup() as going:
+        going.create_task(sweep(stop))
+        going.create_task(tell(relay))
+        yield
+        stop.set()
+        relay.stop()  # what is under way is finished and settled; nothing is begun any more
     await database.dispose()
 
 

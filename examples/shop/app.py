@@ -14,6 +14,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, FastAPI, HTTPException
 from pydantic import BaseModel, Field, HttpUrl
 from sqlalchemy import ColumnElement, true
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 import orderfsm
@@ -34,22 +35,17 @@ own = APIRouter(route_class=Route, tags=["shop"])
 
 class Shelved(BaseModel):
     title: str
-    cents: int = Field(gt=0)
-    stock: int = Field(ge=0)
-
-
-class Wanted(BaseModel):
-    sku: str
-    quantity: int = Field(gt=0)
+    cents: int = Field(gt=0, le=100_000)
+    stock: int = Field(ge=0, le=100_000)
 
 
 class Basket(BaseModel):
-    lines: list[Wanted] = Field(min_length=1)
+    lines: dict[str, Annotated[int, Field(gt=0, le=100)]] = Field(min_length=1)
 
 
 class Paid(BaseModel):
     reference: str
-    cents: int = Field(gt=0)
+    cents: int = Field(gt=0, le=10_000_000)
 
 
 class Sent(BaseModel):
@@ -78,7 +74,10 @@ def order(id: UUID, basket: Basket, who: Annotated[Principal, Depends(customer)]
 
     def work(session: Session) -> PurchaseShown:
         purchase = session.get(Purchase, id) or placed(session, Purchase(id=id, customer=who.id), basket)
-        purchases.open(session, purchase, actor=who.actor("customer"), payload=basket.model_dump(), key=str(id))
+        try:
+            purchases.open(session, purchase, actor=who.actor("customer"), payload=basket.model_dump(), key=str(id))
+        except IntegrityError as error:
+            raise orderfsm.Conflict("the same id was quicker") from error  # so that all of it is done again
         return PurchaseShown.of(purchase)
 
     return transact(sessions, work, key=str(id))
@@ -86,13 +85,10 @@ def order(id: UUID, basket: Basket, who: Annotated[Principal, Depends(customer)]
 
 def placed(session: Session, purchase: Purchase, basket: Basket) -> Purchase:
     """The purchase with its lines, at today's prices."""
-    for wanted in basket.lines:
-        article = session.get(Article, wanted.sku)
-        if article is None:
-            raise HTTPException(422, f"there is no article {wanted.sku}")
-        line = PurchaseLine(purchase_id=purchase.id, sku=article.sku, quantity=wanted.quantity, cents=article.cents)
-        purchase.total_cents += line.quantity * line.cents
-        session.add(line)
+    for sku, quantity in basket.lines.items():
+        article = session.get(Article, sku) or missing("article")
+        session.add(PurchaseLine(purchase_id=purchase.id, sku=sku, quantity=quantity, cents=article.cents))
+        purchase.total_cents += quantity * article.cents
     return purchase
 
 
@@ -101,14 +97,14 @@ def pay(id: UUID, paid: Paid, who: Annotated[Principal, Depends(staff)]) -> Purc
     """Book a payment. Where the purchase does not take it any more, there is no payment either."""
 
     def work(session: Session) -> PurchaseShown:
-        purchase = found(session, id)
-        booked = session.get(Payment, paid.reference)
+        purchase = locked(session, id)
+        booked = session.get(Payment, (id, paid.reference))
         if booked is None:
-            session.add(Payment(reference=paid.reference, purchase_id=id, cents=paid.cents))
+            session.add(Payment(purchase_id=id, reference=paid.reference, cents=paid.cents))
             purchase.paid_cents += paid.cents
             till = orderfsm.Actor("till", who.id, who.label)
             purchases.send(session, purchase, "pay", actor=till, payload=paid.model_dump(), key=paid.reference)
-        elif (booked.purchase_id, booked.cents) != (id, paid.cents):
+        elif booked.cents != paid.cents:
             raise HTTPException(409, "this reference was used for another payment")
         return PurchaseShown.of(purchase)
 
@@ -120,23 +116,23 @@ def ship(id: UUID, sent: Sent, who: Annotated[Principal, Depends(staff)]) -> Pur
     """Take the books off the shelf and send them. Where one is missing, the purchase stays as it is."""
 
     def work(session: Session) -> PurchaseShown:
-        purchase = found(session, id)
-        warehouse = orderfsm.Actor("warehouse", who.id, who.label)
-        purchases.send(
-            session, purchase, "ship", actor=warehouse, links=[orderfsm.Link("tracking", str(sent.tracking))]
-        )
-        for line in session.exec(
-            select(PurchaseLine).where(PurchaseLine.purchase_id == id).order_by(col(PurchaseLine.sku))
-        ):
-            article = session.get_one(Article, line.sku, with_for_update=True)
-            if article.stock < line.quantity:
-                raise HTTPException(
-                    409, f"of {article.title} there are {article.stock} left, {line.quantity} are needed"
-                )
-            article.stock -= line.quantity
+        purchase, warehouse = locked(session, id), orderfsm.Actor("warehouse", who.id, who.label)
+        parcel = orderfsm.Link("tracking", str(sent.tracking))
+        purchases.send(session, purchase, "ship", actor=warehouse, links=[parcel])
+        lines = select(PurchaseLine).where(PurchaseLine.purchase_id == id).order_by(col(PurchaseLine.sku))
+        for line in session.exec(lines):
+            take(session, line)
         return PurchaseShown.of(purchase)
 
     return transact(sessions, work)
+
+
+def take(session: Session, line: PurchaseLine) -> None:
+    """Take books off the shelf, locked like the purchase; shelves are locked in the order of their names."""
+    article = session.get_one(Article, line.sku, with_for_update=True)
+    if article.stock < line.quantity:
+        raise HTTPException(409, f"of {article.title} there are {article.stock} left, {line.quantity} are needed")
+    article.stock -= line.quantity
 
 
 @own.put("/articles/{sku}")
@@ -156,8 +152,9 @@ def shelf(sku: str) -> Shelved:
         return Shelved.model_validate(session.get(Article, sku) or missing("article"), from_attributes=True)
 
 
-def found(session: Session, id: UUID) -> Purchase:
-    return session.get(Purchase, id) or missing("purchase")
+def locked(session: Session, id: UUID) -> Purchase:
+    """The purchase, which nobody else touches until the transaction ends."""
+    return session.get(Purchase, id, with_for_update=True) or missing("purchase")
 
 
 def missing(what: str) -> NoReturn:

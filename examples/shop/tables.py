@@ -40,6 +40,6 @@ class PurchaseLine(SQLModel, table=True):
 
 
 class Payment(SQLModel, table=True):
+    purchase_id: UUID = Field(foreign_key="purchase.id", primary_key=True)
     reference: str = Field(primary_key=True)
-    purchase_id: UUID = Field(foreign_key="purchase.id", index=True)
     cents: int

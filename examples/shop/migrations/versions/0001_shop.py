@@ -37,17 +37,12 @@ def upgrade() -> None:
 
     op.create_table(
         "payment",
-        sa.Column("reference", sa.String(), nullable=False),
         sa.Column("purchase_id", sa.Uuid(), nullable=False),
+        sa.Column("reference", sa.String(), nullable=False),
         sa.Column("cents", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["purchase_id"],
-            ["purchase.id"],
-        ),
-        sa.PrimaryKeyConstraint("reference"),
+        sa.ForeignKeyConstraint(["purchase_id"], ["purchase.id"]),
+        sa.PrimaryKeyConstraint("purchase_id", "reference"),
     )
-    op.create_index("ix_payment_purchase_id", "payment", ["purchase_id"], unique=False)
-
     op.create_table(
         "purchase_history",
         sa.Column("order_id", sa.Uuid(), nullable=False),
@@ -75,10 +70,7 @@ def upgrade() -> None:
         sa.Column("fingerprint", sa.String(), nullable=True),
         sa.Column("caused_by", sa.String(), nullable=True),
         sa.Column("corrects", sa.Integer(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["order_id"],
-            ["purchase.id"],
-        ),
+        sa.ForeignKeyConstraint(["order_id"], ["purchase.id"]),
         sa.PrimaryKeyConstraint("order_id", "sequence"),
         sqlite_with_rowid=False,
     )
@@ -97,14 +89,8 @@ def upgrade() -> None:
         sa.Column("sku", sa.String(), nullable=False),
         sa.Column("quantity", sa.Integer(), nullable=False),
         sa.Column("cents", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["purchase_id"],
-            ["purchase.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["sku"],
-            ["article.sku"],
-        ),
+        sa.ForeignKeyConstraint(["purchase_id"], ["purchase.id"]),
+        sa.ForeignKeyConstraint(["sku"], ["article.sku"]),
         sa.PrimaryKeyConstraint("purchase_id", "sku"),
     )
 
