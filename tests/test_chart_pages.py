@@ -20,7 +20,8 @@ ROOT = Path(__file__).parent.parent
 def checkout(tmp_path: Path) -> Path:
     """A copy of what the generator writes."""
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
-    for name in ("README.md", "zensical.toml"):
+    (tmp_path / "statecharts").mkdir()
+    for name in ("README.md", "zensical.toml", "statecharts/chart.schema.json"):
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 

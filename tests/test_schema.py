@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 
+import orderfsm
 from orderfsm.catalogue import FOLDER, names
 from orderfsm.document import structure
 from orderfsm.errors import DocumentError
@@ -70,7 +71,22 @@ def test_the_schema_is_one():
 
 def test_the_shipped_schema_is_what_the_declarations_say():
     shipped = (Path(__file__).parent.parent / "statecharts" / "chart.schema.json").read_text(encoding="utf-8")
-    assert shipped == dumps(), "statecharts/chart.schema.json is stale: write orderfsm.schema.dumps() into it"
+    assert shipped == dumps(), "statecharts/chart.schema.json is stale: run `make docs`"
+
+
+@pytest.mark.parametrize("folder", [FOLDER, Path(__file__).parent.parent / "statecharts"], ids=["package", "checkout"])
+@pytest.mark.parametrize("name", names())
+def test_every_chart_leads_editors_to_the_schema(folder: Path, name: str):
+    path = folder / f"{name}.yaml"
+    first = path.read_text(encoding="utf-8").partition("\n")[0]
+    found = re.fullmatch(r"# yaml-language-server: \$schema=(\S+)", first)
+    assert found, f"{path} begins with {first!r}"
+    assert json.loads((path.parent / found[1]).read_text(encoding="utf-8")) == chart_schema()
+
+
+def test_the_line_for_editors_is_no_part_of_the_chart():
+    text = CHARTS["stat/order"]
+    assert orderfsm.read(text.partition("\n")[2]).hash == orderfsm.read(text).hash
 
 
 def keys_without_description(schema: Any, path: str = "") -> list[str]:

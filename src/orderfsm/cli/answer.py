@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-__all__ = ["Answer", "Grid", "Heading", "Misused", "Verbatim", "give"]
+__all__ = ["Answer", "Grid", "Heading", "Misused", "Verbatim", "give", "tell"]
 
 WIDTH = 200
 """How many columns the output has when it does not go to a terminal."""
@@ -66,6 +66,11 @@ class Misused(OrderFsmError):
 
 def give(make: Callable[[], Answer], *, as_json: bool) -> None:
     """Print an answer and exit with its code; what cannot be answered is told on the error output and exits with 2."""
+    raise typer.Exit(tell(make, as_json=as_json))
+
+
+def tell(make: Callable[[], Answer], *, as_json: bool) -> int:
+    """Print an answer as `give` does, and return the code."""
     try:
         answer = make()
         if as_json:
@@ -77,12 +82,12 @@ def give(make: Callable[[], Answer], *, as_json: bool) -> None:
         raise
     except (OrderFsmError, OSError) as error:
         _complain(error)
-        raise typer.Exit(2) from None
+        return 2
     except ModuleNotFoundError as missing:
         known = f'this command needs {missing.name}; type: pip install "orderfsm[all]"'
         sys.stderr.write(f"orderfsm: {missing if 'pip install' in str(missing) else known}\n")
-        raise typer.Exit(2) from None
-    raise typer.Exit(answer.code)
+        return 2
+    return answer.code
 
 
 def _complain(error: Exception) -> None:

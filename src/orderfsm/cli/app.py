@@ -18,6 +18,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     on_charts.charts,
     on_charts.show,
     on_drawing.draw,
+    on_charts.new,
     on_charts.schema,
     on_charts.check,
     on_charts.trace,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orderfsm
@@ -10,6 +11,7 @@ from orderfsm.chart import START
 from orderfsm.table import compile
 
 from .answer import Answer, Grid, Heading, Misused, Verbatim
+from .files import write
 
 if TYPE_CHECKING:
     from orderfsm.cell import Cell
@@ -130,11 +132,14 @@ def _arrow_row(each: dict[str, Any]) -> list[str]:
     ]
 
 
-def schema() -> Answer:
-    """The JSON Schema of chart files."""
+def schema(output: str | None) -> Answer:
+    """The JSON Schema of chart files: printed, or written to a file."""
     from orderfsm import schema as schemas
 
     text = schemas.dumps()
+    if output not in (None, "-"):
+        write(Path(str(output)), text.encode())
+        return Answer({"output": output}, [str(output)])
     return Answer(json.loads(text), [Verbatim(text)])
 
 

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from .answer import Answer, give
+from .answer import Answer, Misused, give
 from .options import AsJson, ChartName, Profile, Report, WhichProfile
+from .rechecking import give_again
 
-__all__ = ["charts", "check", "explain", "schema", "show", "trace"]
+__all__ = ["charts", "check", "explain", "new", "schema", "show", "trace"]
 
 
 def charts(*, profile: WhichProfile = Profile.FULL, json: AsJson = False) -> None:
@@ -40,13 +41,40 @@ def show(chart: ChartName, *, profile: WhichProfile = Profile.FULL, json: AsJson
     give(answer, as_json=json)
 
 
-def schema(*, json: AsJson = False) -> None:
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What the chart is called: vocabulary/subject.")],
+    *,
+    items: Annotated[bool, typer.Option("--items", help="An order that follows its items: two charts.")] = False,
+    minimal: Annotated[bool, typer.Option("--minimal", help="No explanations, and little besides states.")] = False,
+    folder: Annotated[str, typer.Option("--folder", metavar="DIR", help="Where it is written.")] = ".",
+    json: AsJson = False,
+) -> None:
+    """Begin a chart.
+
+    Writes a sound chart that explains the format, with examples that are run, and the schema that editors read.
+    """
+
+    def answer() -> Answer:
+        from .new import new
+
+        if items and minimal:
+            raise Misused("--items and --minimal are two beginnings; give one of them")
+        return new(name, folder, "items" if items else "minimal" if minimal else "order")
+
+    give(answer, as_json=json)
+
+
+def schema(
+    *,
+    output: Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Write it into a file.")] = None,
+    json: AsJson = False,
+) -> None:
     """Print the JSON Schema of chart files."""
 
     def answer() -> Answer:
         from .charts import schema
 
-        return schema()
+        return schema(output)
 
     give(answer, as_json=json)
 
@@ -59,6 +87,10 @@ def check(
     format: Annotated[
         Report, typer.Option("--format", metavar="text|json|sarif", help="Text, JSON or SARIF 2.1.0.")
     ] = Report.TEXT,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Check again whenever a file changes, until Ctrl-C; exits as the last check."),
+    ] = False,
     profile: WhichProfile = Profile.FULL,
     json: AsJson = False,
 ) -> None:
@@ -72,7 +104,10 @@ def check(
 
         return check(charts or (), profile, format)
 
-    give(answer, as_json=json or format is Report.JSON)
+    as_json = json or format is Report.JSON
+    if watch:
+        give_again(charts or (), answer, as_json=as_json)
+    give(answer, as_json=as_json)
 
 
 def trace(

@@ -1,4 +1,4 @@
-"""Pages that are made, not written: charts, the command line, errors, the Python API; and the pictures.
+"""Pages that are made, not written: charts, the command line, errors, the Python API; pictures; the schema.
 
 `python -m orderfsm.docs` writes them into a checkout; the tests fail when one of them is stale.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import orderfsm
-from orderfsm import catalogue
+from orderfsm import catalogue, schema
 from orderfsm.diagrams import render
 
 from .charts import chart_page, picture_name
@@ -31,6 +31,7 @@ def pages() -> dict[str, str]:
         "docs/reference/charts/index.md": index,
         "docs/reference/cli.md": command_page(),
         "docs/reference/errors.md": error_page(),
+        "statecharts/chart.schema.json": schema.dumps(),
         **python_pages(),
         **pictures(),
     }

@@ -1,0 +1,95 @@
+"""`orderfsm check --watch`: checks again when a file changes, and ends on Ctrl-C with the last code."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from orderfsm.cli.app import app
+
+GOOD = 'chart: shop/order\nversion: "1"\ninitial: open\nstates: {open: {}, sent: {final: true}}\n'
+GOOD += "events: {send: {from: open, to: sent}}\n"
+DEAD = GOOD.replace(", sent: {final: true}", ", sent: {}")
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
+
+
+class Watch:
+    """A watching process; what it says is in two files."""
+
+    def __init__(self, folder: Path, *words: str) -> None:
+        self.said, self.remarked = folder / "output.txt", folder / "errors.txt"
+        with self.said.open("w") as said, self.remarked.open("w") as remarked:
+            command = [sys.executable, "-c", "from orderfsm.cli import main; main()", "check", "--watch", *words]
+            self.process = subprocess.Popen(command, stdout=said, stderr=remarked, cwd=folder)
+
+    def until(self, fits: Callable[[str], bool]) -> str:
+        """What it has said on both outputs, as soon as that fits."""
+        end = time.monotonic() + 60
+        while time.monotonic() < end and self.process.poll() is None:
+            text = self.said.read_text() + self.remarked.read_text()
+            if fits(text):
+                return text
+            time.sleep(0.02)
+        raise AssertionError(f"{self.process.poll()}: {self.said.read_text()} {self.remarked.read_text()}")
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(timeout=30)
+
+
+@pytest.fixture
+def watch(tmp_path: Path) -> Iterator[Callable[..., Watch]]:
+    started: list[Watch] = []
+
+    def start(*words: str) -> Watch:
+        started.append(Watch(tmp_path, *words))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.process.kill()
+        each.process.wait()
+
+
+def test_each_change_is_checked_and_ctrl_c_exits_with_the_last_code(
+    tmp_path: Path, watch: Callable[..., Watch]
+) -> None:
+    chart = tmp_path / "order.yaml"
+    chart.write_text(GOOD)
+    watching = watch("order.yaml")
+    watching.until(lambda text: text.count("charts: 1") == 1)
+    chart.write_text(DEAD)
+    watching.until(lambda text: "error[dead-end]" in text and text.count("charts: 1") == 2)
+    chart.write_text("chart: [")
+    watching.until(lambda text: "orderfsm: order.yaml:1:" in text)
+    chart.unlink()
+    watching.until(lambda text: "no chart at order.yaml" in text)
+    (tmp_path / "new.yaml").write_text(DEAD)
+    (tmp_path / "new.yaml").rename(chart)  # as editors save
+    said = watching.until(lambda text: text.count("error[dead-end]") == 2)
+    assert said.count("--- ") >= 4
+    assert watching.stop() == 1
+
+
+def test_what_stays_is_checked_once_and_sigterm_ends_it_too(tmp_path: Path, watch: Callable[..., Watch]) -> None:
+    (tmp_path / "order.yaml").write_text(GOOD)
+    (tmp_path / "notes.txt").write_text("a")
+    watching = watch("order.yaml", "--json")
+    watching.until(lambda text: text == "[]\n")
+    (tmp_path / "notes.txt").write_text("b")
+    time.sleep(0.6)
+    assert watching.until(lambda _: True) == "[]\n"
+    assert watching.stop(signal.SIGTERM) == 0
+
+
+def test_names_of_the_catalogue_cannot_be_watched() -> None:
+    for words in ((), ("stat/order",)):
+        result = CliRunner().invoke(app, ["check", "--watch", *words], prog_name="orderfsm")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == "orderfsm: --watch needs a YAML file to watch; name one\n"
