@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orderfsm.diagrams import Overlay, png, render
+from orderfsm.diagrams import Overlay, difference, png, render
 from orderfsm.drawn import Recipe, named, signed, signed_png
 
 from .answer import Answer, Misused, Verbatim
 from .charts import open_chart, resolve
+from .evidence import Evidence
 from .files import write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orderfsm.chart import Chart
+    from orderfsm.diagrams import Difference
 
 __all__ = ["SUFFIXES", "Wanted", "draw", "only"]
 
@@ -57,6 +59,7 @@ class Wanted:
     at: str | None = None
     scale: int | None = None
     fonts: tuple[str, ...] = ()
+    evidence: Evidence = Evidence()  # noqa: RUF009 - a frozen value
 
 
 def only(names: Sequence[str]) -> str:
@@ -72,11 +75,13 @@ def draw(name: str, profile: str, wanted: Wanted) -> Answer:
     chart = open_chart(name, profile)
     overlay = _overlay(chart, wanted)
     data = {"chart": chart.name, "profile": chart.profile, "format": format}
+    against = wanted.evidence.against
+    seen = chart if against is None else difference(open_chart(against, profile), chart)
     try:
         if wanted.output in (None, "-"):
-            return _printed(data, _drawn(chart, format, overlay, wanted))
-        recipe = _recipe(name, chart, format, overlay, wanted)
-        write(Path(str(wanted.output)), _kept(_drawn(chart, format, overlay, wanted), recipe))
+            return _printed(data, _drawn(seen, format, overlay, wanted))
+        recipe = _recipe(name, chart, format, overlay, wanted) if seen is chart else None
+        write(Path(str(wanted.output)), _kept(_drawn(seen, format, overlay, wanted), recipe))
     except ValueError as error:
         raise Misused(str(error)) from None
     return Answer(data | {"output": wanted.output}, [str(wanted.output)])
@@ -105,19 +110,19 @@ def _detail(wanted: Wanted) -> str:
 
 def _overlay(chart: Chart, wanted: Wanted) -> Overlay:
     """What is marked upon the drawing."""
-    return Overlay(current=None if wanted.at is None else resolve(chart, wanted.at))
+    return wanted.evidence.overlay(chart, None if wanted.at is None else resolve(chart, wanted.at))
 
 
 def _recipe(name: str, chart: Chart, format: str, overlay: Overlay, wanted: Wanted) -> Recipe | None:
     """How the drawing can be made again, when it can: what others know of the orders is there today only."""
-    if wanted.fonts or overlay != Overlay(current=overlay.current):
+    if wanted.fonts or wanted.evidence != Evidence():
         return None
     shown = named(name, Path(str(wanted.output)))
     at = overlay.current or ""
     return Recipe(shown, format, _detail(wanted), str(wanted.theme), at, chart.profile, str(wanted.scale or SCALE))
 
 
-def _drawn(chart: Chart, format: str, overlay: Overlay, wanted: Wanted) -> Drawing:
+def _drawn(chart: Chart | Difference, format: str, overlay: Overlay, wanted: Wanted) -> Drawing:
     """The drawing in its format; what a PNG is made of as SVG, too."""
     if format != "png" and (wanted.fonts or wanted.scale is not None):
         raise Misused(f"--scale and --font are for png, and the format is {format}")

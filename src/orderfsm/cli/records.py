@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .answer import Block
 
-__all__ = ["conform", "demo", "history"]
+__all__ = ["conform", "demo", "history", "order_of"]
 
 LONGEST_ID = 18
 """How many digits an id has at most, so that databases can hold it."""
@@ -64,7 +64,7 @@ def history(database: str, wanted: str) -> Answer:
 
     engine = engine_of(database)
     with told(engine), Session(engine) as session:
-        order = _order(session, wanted)
+        order = order_of(session, wanted)
         entries = SqlStore(Order, OrderHistory).entries(session, order)
     if not entries:
         raise Misused(f"order {wanted} was never opened: it has no history")
@@ -72,7 +72,7 @@ def history(database: str, wanted: str) -> Answer:
     return Answer(data, [Verbatim(json.dumps(data, indent=2))])
 
 
-def _order(session: Any, wanted: str) -> Order:
+def order_of(session: Any, wanted: str) -> Order:
     """The order with that id, else the only one with that reference."""
     from sqlmodel import select
 
