@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import scxml
+from . import scxml, xstate
 
-__all__ = ["scxml"]
+__all__ = ["scxml", "xstate"]
