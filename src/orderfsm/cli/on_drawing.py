@@ -75,7 +75,7 @@ def draw(
     ] = None,
     coverage: Annotated[
         list[str] | None,
-        typer.Option("--coverage", metavar="FILE", help="What tests have taken: JSON; may be repeated."),
+        typer.Option("--coverage", metavar="FILE", help="What tests have taken: JSON."),
     ] = None,
     findings: Annotated[bool, typer.Option("--findings", help="What `check` finds.")] = False,
     against: Annotated[
