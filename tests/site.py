@@ -15,13 +15,14 @@ INSIDE = ("article", "pre", "code", "script", "style", "svg")
 
 
 class Page(HTMLParser):
-    """A page of the site: its ids, where its links lead, how many there are of each tag, and what its prose says."""
+    """A page of the site: its ids, where its links lead, what it loads from elsewhere, its tags, and its prose."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.path = path
         self.ids: set[str] = set()
         self.targets: list[str] = []
+        self.loaded: list[str] = []
         self.tags: dict[str, int] = {}
         self.prose: list[str] = []
         self._open = dict.fromkeys(INSIDE, 0)
@@ -31,6 +32,8 @@ class Page(HTMLParser):
         given = dict(attrs)
         self.ids |= {value for name in ("id", "name") if (value := given.get(name))}
         self.targets += [value for name in ("href", "src") if (value := given.get(name))]
+        loads = "href" if tag == "link" and given.get("rel") == "stylesheet" else "src"
+        self.loaded += [value for value in [given.get(loads)] if value and urlsplit(value).netloc]
         self.tags[tag] = self.tags.get(tag, 0) + 1
         if tag in self._open:
             self._open[tag] += 1
@@ -63,13 +66,14 @@ def wrong(source: Path, page: Page, pages: dict[Path, Page]) -> Iterator[str]:
     text = source.read_text(encoding="utf-8")
     yield from (f"no id {name}" for name in wanted(source) if name not in page.ids)
     tables = len(re.findall(r"^\|[ :|-]*--[ :|-]*\|$", text, re.MULTILINE))
-    blocks = len(re.findall(r"^```\w", text, re.MULTILINE))
+    blocks = len(re.findall(r"^```(?!orderfsm)\w", text, re.MULTILINE))
     if page.tags.get("table", 0) < tables or page.tags.get("pre", 0) < blocks:
         yield f"{tables} tables and {blocks} blocks became {page.tags.get('table', 0)} and {page.tags.get('pre', 0)}"
     for left in re.findall(r"^:::.*|^\|.*\||\*\*\w+\*\*|\]\(\S+\)|^[-*] .*", "".join(page.prose), re.MULTILINE):
         yield f"Markdown is left: {left}"
     for code in re.findall(r"<code>[^<]*\\\|[^<]*</code>", page.path.read_text(encoding="utf-8")):
         yield f"a bar keeps its backslash: {code}"
+    yield from (f"{target} is fetched from another host" for target in page.loaded)
     for target in page.targets:
         yield from missing(target, page, pages)
 

@@ -2,7 +2,7 @@
 
 A page's blocks run from top to bottom, in one folder and one namespace: `python` is executed, and a block `output`
 right after it is what it prints; `console` runs the commands after `$` and is what they print; `yaml` is a chart
-without errors, or lines of guard expressions; `json` is JSON. `<!-- file: NAME -->` before a block saves it,
+without errors, or lines of guard expressions; `json` is JSON; `orderfsm` is drawn. `<!-- file: NAME -->` saves it,
 `<!-- not run: REASON -->` leaves it alone. In expected output, `...` stands for anything, and a last line `...` for
 all the rest. A block of another kind, or one that nothing is done with, fails.
 """
@@ -19,15 +19,20 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
+from sqlmodel import SQLModel
 from typer.testing import CliRunner
 
 import orderfsm
 from orderfsm.cli.app import app, every_command
 from orderfsm.expression import parse
+from orderfsm.markdown import drawing
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
-BLOCK = re.compile(r"(?:^<!-- (?P<note>[^\n]*?) -->\n)?^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(
+    r"(?:^<!-- (?P<note>[^\n]*?) -->\n)?^```(?P<kind>\w+)(?: (?P<words>[^\n]*))?\n(?P<text>.*?)^```$",
+    re.DOTALL | re.MULTILINE,
+)
 FENCE = re.compile(r"^\s*(```|~~~)", re.MULTILINE)
 ELSEWHERE = {"docs/reference/findings.md": "tests/test_checks.py runs its charts and compares what is said of them"}
 """Page -> why its blocks are not looked at here."""
@@ -35,9 +40,10 @@ ELSEWHERE = {"docs/reference/findings.md": "tests/test_checks.py runs its charts
 
 @dataclass
 class Block:
-    """A fenced block: its kind, its text, the comment right before it, and the line that its text begins in."""
+    """A fenced block: its kind, the words after that, its text, the comment before it, the line its text begins in."""
 
     kind: str
+    words: str
     text: str
     note: str
     line: int
@@ -49,20 +55,34 @@ def name(page: Path) -> str:
 
 def blocks(text: str) -> list[Block]:
     return [
-        Block(found["kind"], found["text"], found["note"] or "", text.count("\n", 0, found.start("text")) + 1)
+        Block(
+            found["kind"],
+            found["words"] or "",
+            found["text"],
+            found["note"] or "",
+            text.count("\n", 0, found.start("text")) + 1,
+        )
         for found in BLOCK.finditer(text)
     ]
 
 
 def follow(page: Path) -> None:
     """Run the blocks of a page in the working directory, and compare what they print."""
-    namespace: dict[str, Any] = {"__name__": f"page.{page.parent.name}.{page.stem}"}  # tables of one name in two pages
+    namespace: dict[str, Any] = {"__name__": f"page.{page.parent.name}.{page.stem}"}
     try:
         run(page, namespace)
     finally:
-        for value in namespace.values():
-            if isinstance(value, Engine):
-                value.dispose()
+        forget(namespace)
+
+
+def forget(namespace: dict[str, Any]) -> None:
+    """Close the engines of a page, and take its tables out of the metadata: another page may have such names too."""
+    for value in namespace.values():
+        if isinstance(value, Engine):
+            value.dispose()
+    for mapper in list(SQLModel._sa_registry.mappers):
+        if mapper.class_.__module__ == namespace["__name__"]:
+            mapper.class_.metadata.remove(mapper.local_table)
 
 
 def run(page: Path, namespace: dict[str, Any]) -> None:
@@ -80,6 +100,8 @@ def run(page: Path, namespace: dict[str, Any]) -> None:
             read(place, block)
         elif block.kind == "json":
             json.loads(block.text)
+        elif block.kind == "orderfsm":
+            assert "<svg" in drawing(block.words, root=Path.cwd())
         elif block.kind == "console":
             converse(page, block)
         else:

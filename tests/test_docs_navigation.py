@@ -7,7 +7,7 @@ from orderfsm.docs.navigation import configured
 TEXT = 'name = "x"\nnav = [\n  "old.md",\n]\n# the rest stays\n[theme]\n'
 INDEXES = {
     "tutorials/index.md": "# Tutorials\n\nFirst [this](one.md), then [that](two.md#part) and [this](one.md) again.\n",
-    "how-to/index.md": "# How-to\n\n[Words](../explanation/words.md)\n## Early\n\n- [A](a.md)\n\n## Late\n\n- [`B`](b.md)\n",
+    "how-to/index.md": "# How-to\n\n[W](../explanation/w.md)\n## Early\n\n- [A](a.md)\n\n## Late\n\n- [`B`](b.md)\n",
     "reference/index.md": "# Reference\n\n- [The `charts`](charts/index.md)\n- [C](c.md), [out](https://x.org/d.md)\n",
     "reference/charts/index.md": "# Charts\n\n- [E](e.md), [C](../c.md)\n",
     "explanation/index.md": "# Explanation\n\n## Empty\n\nnothing\n",

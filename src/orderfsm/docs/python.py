@@ -44,6 +44,8 @@ PAGES: dict[str, tuple[str, ...]] = {
     "orderfsm.census": (),
     "orderfsm.refusals": (),
     "orderfsm.coverage": (),
+    "orderfsm.drawn": (),
+    "orderfsm.markdown": (),
     "orderfsm.interchange": ("orderfsm.interchange.scxml",),
     "orderfsm.lifecycle": (),
     "orderfsm.sqlmodel": (),
