@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -201,7 +202,6 @@ def test_the_importer_does_what_its_readme_says(copy: Callable[[str], Path]) -> 
     importer = copy("importer")
     with walked(importer) as walk:
         assert walk.commands == 4
-    assert run(importer, "importer.py", "shipments.jsonl", status=1).stderr == ""  # all of its rows are done
 
 
 def test_an_importer_that_is_killed_goes_on_where_it_was(
@@ -209,29 +209,48 @@ def test_an_importer_that_is_killed_goes_on_where_it_was(
 ) -> None:
     importer, url = copy("importer"), postgres_database()
     with (importer / "large.jsonl").open("w") as file:
-        file.writelines(f"{json.dumps(shipment(number))}\n" for number in range(400))
-    command = ["importer.py", "large.jsonl", "--database", url, "--chunk", "50"]
+        file.writelines(f"{json.dumps(shipment(number))}\n" for number in range(200))
+    command = ["importer.py", "large.jsonl", "--database", url, "--chunk", "25"]
 
     with subprocess.Popen([sys.executable, *command], cwd=importer, stderr=subprocess.PIPE, text=True) as first:
         assert first.stderr is not None
-        assert [next(first.stderr) for _ in range(2)] == ["50 rows\n", "100 rows\n"]
+        assert [next(first.stderr) for _ in range(2)] == ["25 rows\n", "50 rows\n"]
         first.kill()
     (before,) = rows(url, "SELECT rows, replayed FROM imported_file")
-    assert 100 <= before[0] < 400
+    assert 50 <= before[0] < 200
 
     again = run(importer, *command, status=1)
-    assert f"{before[0] + 50} rows" == again.stderr.partition("\n")[0]
-    assert again.stdout.endswith("replayed 360, adopted 0, known 0, refused 40\n")
-    assert len((importer / "refused.csv").read_text().splitlines()) == 41
-    assert rows(url, "SELECT code, count(*) FROM shipment GROUP BY code") == [("50", 360)]
-    assert rows(url, "SELECT count(*) FROM shipment_history") == [(360 * 4,)]
+    assert f"{before[0] + 25} rows" == again.stderr.partition("\n")[0]
+    assert again.stdout.endswith("replayed 180, adopted 0, known 0, refused 20\n")
+    assert len((importer / "refused.csv").read_text().splitlines()) == 21
+    assert rows(url, "SELECT code, count(*) FROM shipment GROUP BY code") == [("50", 180)]
+    assert rows(url, "SELECT count(*) FROM shipment_history") == [(180 * 4,)]
 
 
-def test_the_importer_writes_nothing_where_too_few_conform(copy: Callable[[str], Path]) -> None:
+def test_the_importer_ends_with_what_became_of_it(copy: Callable[[str], Path]) -> None:
     importer = copy("importer")
-    assert "nothing was written" in run(importer, "importer.py", "shipments.jsonl", "--least", "0.9", status=3).stdout
-    assert not (importer / "freight.db").exists()
-    assert "is not there" in run(importer, "importer.py", "none.csv", status=2).stderr
+    strict, again = "shipments.jsonl --least 0.9", "shipments.jsonl"
+    told = run(importer, "-c", EXITS, strict, again, again, "more.csv", "none.csv").stdout
+    assert re.findall(r"^exit: (.*)", told, re.MULTILINE) == [
+        f"3 {strict}",
+        *[f"1 {again}"] * 2,
+        "0 more.csv",
+        "2 none.csv",
+    ]
+    assert told.index("nothing was written") < told.index("exit: 3") < told.index("replayed 4")
+    assert told.count("replayed 4, adopted 0, known 0, refused 5") == 2  # all rows were done already, and told again
+
+
+EXITS = """
+import sys
+import importer
+for command in sys.argv[1:]:
+    sys.argv[1:] = command.split()
+    try:
+        print("exit:", importer.main(), command)
+    except SystemExit as usage:
+        print("exit:", usage.code, command)
+"""
 
 
 def shipment(number: int) -> dict[str, Any]:
