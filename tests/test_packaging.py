@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 CHARTS = {path.relative_to(ROOT).as_posix() for path in (ROOT / "statecharts").rglob("*.*") if path.stem != ".gitkeep"}
 SOURCES = {
     path.relative_to(ROOT / "src").as_posix()
-    for pattern in ("**/*.py", "diagrams/fonts/*", "http/**/*.yaml", "http/pages/*/*.*")
+    for pattern in ("**/*.py", "cli/templates/*", "diagrams/fonts/*", "http/**/*.yaml", "http/pages/*/*.*")
     for path in (ROOT / "src" / "orderfsm").glob(pattern)
 }
 
