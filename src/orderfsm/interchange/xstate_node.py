@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -12,9 +13,9 @@ from orderfsm.errors import DocumentError, UnsupportedFeature
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["Node", "clashing", "parse"]
+__all__ = ["Node", "clashing", "parse", "prefixed"]
 
-CHARACTERS = 1_000_000
+CHARACTERS = 256_000
 DEPTH = 100
 KEYS = {"after", "always", "entry", "exit", "history", "id", "initial", "on", "onDone", "states", "target", "type"}
 PASSED_OVER = {"context", "description", "meta", "output", "tags", "types", "version"}
@@ -104,17 +105,30 @@ def clashing(
 
     Each arrow is its events and whether it has targets. Where both have targets, the inner one wins here and there.
     """
-    around = list(outer)
+    bare: set[str] = set()
+    every: set[str] = set()
+    for events, targeted in outer:
+        every.update(events)
+        bare.update(() if targeted else events)
     for events, targeted in inner:
-        for others, others_targeted in around:
-            if not (targeted and others_targeted):
-                yield from (e for e in events if e in others or ("*" in others and e) or (e == "*" and others))
+        against = bare if targeted else every
+        yield from (e for e in events if e in against or "*" in against or (e == "*" and against))
+
+
+def prefixed(events: set[str]) -> Iterator[tuple[str, str]]:
+    """Events that are dotted prefixes of others, with the other; sorted."""
+    for event in sorted(events):
+        shorter = event.rpartition(".")[0]
+        while shorter:
+            if shorter in events:
+                yield shorter, event
+            shorter = shorter.rpartition(".")[0]
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        twice = next(key for place, (key, _) in enumerate(pairs) if key in dict(pairs[:place]))
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise ValueError(f"the key {twice!r} is there twice")
     return found
 
@@ -160,12 +174,12 @@ def _verify_type(node: Node) -> None:
 
 def _name(root: Node) -> None:
     nodes = list(root.inside())
-    keys = [node.path[-1] for node in nodes]
-    for node, key in zip(nodes, keys, strict=True):
-        node.name = key if keys.count(key) == 1 else ".".join(node.path)
-    names = [node.name for node in nodes]
+    keys = Counter(node.path[-1] for node in nodes)
     for node in nodes:
-        if names.count(node.name) > 1:
+        node.name = node.path[-1] if keys[node.path[-1]] == 1 else ".".join(node.path)
+    names = Counter(node.name for node in nodes)
+    for node in nodes:
+        if names[node.name] > 1:
             raise node.wrong(f"a second state called {node.name}", "rename one of them")
         if not node.name.isprintable() or set(node.name) & set(" +;=*#\\"):
             raise node.wrong(f"the key {node.path[-1]!r}", "leave out white space and the signs + ; = * # \\")

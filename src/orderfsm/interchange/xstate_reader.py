@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from hashlib import sha256
-from itertools import permutations
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from orderfsm.chart import Category, Chart, Effect, Guard, Kind, State, Timer, T
 from orderfsm.errors import ExpressionError
 from orderfsm.expression import parse as parse_expression
 
-from .xstate_node import clashing, parse
+from .xstate_node import clashing, parse, prefixed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -83,10 +82,8 @@ class _Reader:
 
     def verify_events(self, transitions: Iterable[Transition]) -> None:
         """An event here also matches those that it is a dotted prefix of; in XState it does not."""
-        events = {event for transition in transitions for event in transition.events}
-        for one, other in permutations(sorted(events), 2):
-            if other.startswith(f"{one}."):
-                raise self.root.left_out(f"the events {one} and {other}", "rename one: here the first matches both")
+        for shorter, event in prefixed({event for transition in transitions for event in transition.events}):
+            raise self.root.left_out(f"the events {shorter} and {event}", "rename one: here the first matches both")
 
     def verify_regions(self, transitions: Iterable[Transition]) -> None:
         """Where a region has answered an event, XState asks nobody around it; here the other regions do."""
@@ -163,12 +160,11 @@ class _Reader:
 
     def transitions(self) -> Iterator[Transition]:
         """Arrows of a state in the order in which XState tries them; the machine's own come last, on every state."""
-        outermost = [node for node in self.root.children.values() if node.type not in ("final", "history")]
         for node in self.root.inside():
             if node.type in ("final", "history"):
                 continue
             yield from self.leading(node, node)
-            if node in outermost:
+            if node.parent is self.root:
                 yield from self.leading(self.root, node)
 
     def leading(self, node: Node, source: Node) -> Iterator[Transition]:

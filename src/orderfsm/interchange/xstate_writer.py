@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from orderfsm.chart import OPEN, START, Kind
 from orderfsm.errors import UnsupportedFeature
 
-from .xstate_node import clashing
+from .xstate_node import clashing, prefixed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,9 +50,8 @@ def _unsayable(chart: Chart) -> Iterator[tuple[str, str]]:
     for state in chart.states:
         yield from _unsayable_state(chart, state)
     events = {event for transition in chart.transitions for event in transition.events}
-    for one in sorted(events):
-        if one.endswith(".*") or any(other.startswith(f"{one}.") for other in events):
-            yield f"events with prefixes like {one}", "write the events out"
+    for one in [*(event for event in events if event.endswith(".*")), *(shorter for shorter, _ in prefixed(events))]:
+        yield f"events with prefixes like {one}", "write the events out"
     for transition in chart.transitions:
         if transition.source != START:
             yield from _unsayable_transition(chart, transition)
