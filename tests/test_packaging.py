@@ -71,12 +71,12 @@ def test_pins_carry_hashes_and_name_no_host(pins: Path) -> None:
 
 
 def test_the_later_sets_of_pins_agree_with_the_first() -> None:
-    sets = [pinned(ROOT / "requirements" / name) for name in ("dev.txt", "demo.txt", "bench.txt")]
-    dev, demo, bench = sets
-    assert demo.items() <= dev.items()
-    assert {name: dev[name] for name in bench.keys() & dev.keys()} == {
-        name: bench[name] for name in bench.keys() & dev.keys()
-    }
+    dev, *later = (pinned(ROOT / "requirements" / f"{name}.txt") for name in ("dev", "demo", "bench", "docs"))
+    assert later[0].items() <= dev.items()
+    for each in later:
+        both = dev.keys() & each.keys()
+        assert both
+        assert {name: dev[name] for name in both} == {name: each[name] for name in both}
 
 
 def pinned(path: Path) -> dict[str, str]:
