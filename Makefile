@@ -32,6 +32,7 @@ lint: $(DEV)
 
 types: $(DEV)
 	$(BIN)/python -m mypy
+	for example in shop rides importer; do $(BIN)/python -m mypy --exclude migrations examples/$$example || exit 1; done
 
 layers: $(DEV)
 	$(BIN)/lint-imports
