@@ -249,8 +249,11 @@ class _Reader:
         )
         if not again and any(one.type == "history" and one.parent in [*node.above()] for one in targets):
             raise node.left_out("a transition to a memory of what it lies in", "say reenter: true, or name the state")
-        history = any(child.type == "history" for child in around.children.values())
-        if around.type == "parallel" and (history or around.said.keys() & {"entry", "exit", "after"}):
+        if around.type != "parallel":
+            return
+        if around.said.keys() & {"entry", "exit", "after"} or any(
+            c.type == "history" for c in around.children.values()
+        ):
             what = f"a transition between regions of {around.name}, which notices being left"
             raise node.left_out(what, "move entry, exit, after and history to the regions")
 
