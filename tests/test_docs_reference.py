@@ -85,6 +85,11 @@ def test_every_error_has_an_entry() -> None:
     assert {f"::: orderfsm.errors.{name}" for name in errors.__all__} <= lines
 
 
+def test_every_format_of_interchange_is_told_of() -> None:
+    formats = importlib.import_module("orderfsm.interchange").__all__
+    assert PAGES["orderfsm.interchange"] == tuple(f"orderfsm.interchange.{name}" for name in formats)
+
+
 # --- errors, commands, charts
 
 

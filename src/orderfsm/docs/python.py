@@ -46,7 +46,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "orderfsm.coverage": (),
     "orderfsm.drawn": (),
     "orderfsm.markdown": (),
-    "orderfsm.interchange": ("orderfsm.interchange.scxml",),
+    "orderfsm.interchange": ("orderfsm.interchange.scxml", "orderfsm.interchange.xstate"),
     "orderfsm.lifecycle": (),
     "orderfsm.sqlmodel": (),
     "orderfsm.enforcement": (),
