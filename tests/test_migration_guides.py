@@ -140,10 +140,14 @@ def test_django_fsm_allows_what_the_chart_allows(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not XSTATE.exists() or shutil.which("node") is None, reason="needs Node and xstate")
 def test_xstate_allows_what_the_chart_allows(tmp_path: Path) -> None:
-    (block,) = peers_blocks(page("xstate"), "Node and xstate")
-    source = (block + PAIRS).replace('"xstate"', json.dumps(XSTATE.as_uri()))
+    block, export = peers_blocks(page("xstate"), "Node and xstate")
+    source = (block + PAIRS + "console.log('---');\n" + export).replace('"xstate"', json.dumps(XSTATE.as_uri()))
     (tmp_path / "order.mjs").write_text(source, "utf-8")
-    snapshot, *pairs = finished(["node", "order.mjs"], tmp_path).splitlines()
+    walked, exported = finished(["node", "order.mjs"], tmp_path).split("---\n")
+    snapshot, *pairs = walked.splitlines()
     assert json.loads(snapshot)["value"] == "paid"
     assert f"// {snapshot}" in block
     assert {tuple(json.loads(pair)) for pair in pairs} == arrows(charted(page("xstate")))
+    shown = re.search(r"<!-- file: order.json -->\n```json\n(.*?)^```", page("xstate"), re.DOTALL | re.MULTILINE)
+    assert shown
+    assert json.loads(exported) == json.loads(shown[1])
