@@ -96,7 +96,7 @@ own = APIRouter(route_class=Route, tags=["dispatch"])
 
 @own.post("/rides/{id}/offers", status_code=201)
 async def offer(id: int, offer: Offer, who: Annotated[Principal, Depends(whoever_asks)]) -> Offered:
-    """Offer a ride to a driver, who has three seconds to take it."""
+    """Offer a ride to a driver, who has five seconds to take it."""
     if "dispatcher" not in who.roles:
         raise HTTPException(403, "this is for dispatchers")
 
