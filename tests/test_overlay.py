@@ -591,7 +591,7 @@ def test_counts_of_today_stand_in_a_difference_too() -> None:
     assert {"4 orders", "removed", "2 orders elsewhere: out (2)"} <= said
 
 
-@pytest.mark.parametrize("format", [name for name in diagrams.FORMATS if name not in ("table",)])
+@pytest.mark.parametrize("format", diagrams.FORMATS)
 def test_every_format_draws_a_difference(format: str) -> None:
     text = render(difference(*changed()), format)
     assert text.count("removed") >= 5

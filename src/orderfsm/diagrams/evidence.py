@@ -91,7 +91,7 @@ class Noted:
         """Tell aside how much of it has no state in this chart, and the most frequent of what it has instead."""
         found = sorted(((text, n) for text, n in counts.items() if n and text != START), key=lambda each: -each[1])
         if found:
-            named = ", ".join(f"{text} ({n})" for text, n in found[:MOST])
+            named = ", ".join(f"{text} ({n:,})" for text, n in found[:MOST])
             more = f" and {len(found) - MOST} more" if len(found) > MOST else ""
             self.aside.append(Note(f"{_many(sum(n for _, n in found), noun)} elsewhere: {named}{more}", tone))
 
@@ -187,9 +187,9 @@ def _steps(table: Table, before: str, event: str, after: str) -> Iterator[Step]:
 def _refused(told: Counter[str]) -> Iterator[Note]:
     """The most frequent refusals first; the rest as a number."""
     found = sorted(told.items(), key=lambda each: -each[1])
-    yield from (Note(f"{count} refused: {said}", "refused") for said, count in found[:MOST])
+    yield from (Note(f"{count:,} refused: {said}", "refused") for said, count in found[:MOST])
     if rest := sum(count for _, count in found[MOST:]):
-        yield Note(f"{rest} more refused", "refused")
+        yield Note(f"{rest:,} more refused", "refused")
 
 
 def _meant(chart: Chart, finding: Finding) -> list[Transition]:
@@ -203,7 +203,7 @@ def _meant(chart: Chart, finding: Finding) -> list[Transition]:
 
 
 def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def duration(length: timedelta) -> str:

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import orderfsm
 from orderfsm import catalogue, schema
-from orderfsm.diagrams import render
+from orderfsm.diagrams import Dwell, Overlay, render
 
 from .charts import chart_page, picture_name
 from .commands import command_page
@@ -21,6 +22,17 @@ __all__ = ["pages", "pictures", "stale", "write"]
 
 PICTURE, SHOWN = "cablelabs/order", "docs/pictures/readme.svg"
 """The chart whose picture the README shows, and where that is."""
+
+COUNTED = "adobe/order"
+EVIDENCE = Overlay(
+    counts={"open": 41, "complete": 1_208, "failed": 17, "failed_customer_inactive": 3, "cancelled": 96},
+    dwell={
+        "open": Dwell(timedelta(minutes=12), timedelta(hours=30), 1_324),
+        "complete": Dwell(timedelta(days=4), timedelta(days=11), 96),
+    },
+    refusals={("open", "fulfil", "not-permitted"): 5, ("complete", "return_lines", "guard-refused"): 22},
+)
+"""What the picture in "Draw what is known" shows: made up."""
 
 
 def pages() -> dict[str, str]:
@@ -49,10 +61,11 @@ def _index(names: tuple[str, ...]) -> str:
 
 
 def pictures() -> dict[str, str]:
-    """Path from the root of the checkout -> drawing, for every chart and for the README."""
+    """Path from the root of the checkout -> drawing, for every chart, for the README and a guide."""
     charts = [orderfsm.load(name) for name in catalogue.names()]
     made = {f"docs/pictures/{picture_name(chart.name)}": render(chart, "svg") for chart in charts}
-    return made | {SHOWN: render(orderfsm.load(PICTURE), "svg", detail="plain")}
+    known = render(orderfsm.load(COUNTED), "svg", overlay=EVIDENCE)
+    return made | {SHOWN: render(orderfsm.load(PICTURE), "svg", detail="plain"), "docs/pictures/evidence.svg": known}
 
 
 def _made(root: Path) -> dict[str, str]:
