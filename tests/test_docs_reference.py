@@ -75,9 +75,13 @@ def test_every_public_name_is_described_once(module: str) -> None:
 
 
 def test_every_name_at_the_top_has_an_entry_here_or_among_the_errors() -> None:
-    core, wrong = (page(f"python/{name}.md") for name in ("orderfsm", "orderfsm.errors"))
+    entries = {each for name in ("orderfsm", "orderfsm.errors") for each in page(f"python/{name}.md").splitlines()}
     for name in orderfsm.__all__:
-        assert f"::: orderfsm.{name}\n" in core or f"::: orderfsm.errors.{name}\n" in wrong
+        assert entries & {f"::: orderfsm.{name}", f"::: orderfsm.{name}.{name}", f"::: orderfsm.errors.{name}"}, name
+
+
+def test_a_function_is_not_taken_for_the_module_of_its_name() -> None:
+    assert {"::: orderfsm.step.step", "::: orderfsm.trace.trace"} <= set(page("python/orderfsm.md").splitlines())
 
 
 def test_every_error_has_an_entry() -> None:

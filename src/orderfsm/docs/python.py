@@ -89,6 +89,14 @@ class Name:
         return self.module
 
     @property
+    def path(self) -> str:
+        """Its full name; that of the definition where a module of the package is called the same."""
+        sources = _sources(import_module(self.module), "*")
+        if len(sources) > 1 and self.text in {source.stem for source in sources}:
+            return f"{self.found.__module__}.{self.text}"
+        return f"{self.module}.{self.text}"
+
+    @property
     def said(self) -> str:
         """The beginning of its docstring; that of a constant stands below it. A constant without one says its value."""
         found = self.found
@@ -126,7 +134,7 @@ def _section(module: str) -> str:
     parts = [_unrun(inspect.getdoc(import_module(module)) or "")]
     if offered:
         parts.append(grid(["name", "what it is"], [[_linked(name, module), name.said] for name in offered]).rstrip())
-    parts += [f"::: {module}.{name.text}" for name in offered if name.home == module]
+    parts += [f"::: {name.path}" for name in offered if name.home == module]
     return "\n\n".join(parts)
 
 
@@ -157,9 +165,10 @@ def _constants(module: str) -> dict[str, str]:
     return {name: text for source in _sources(import_module(module)) for name, text in _documented(source)}
 
 
-def _sources(module: ModuleType) -> list[Path]:
+def _sources(module: ModuleType, pattern: str = "*.py") -> list[Path]:
+    """The file of a module; what lies in its folder when it is a package."""
     path = Path(module.__file__ or "")
-    return sorted(path.parent.glob("*.py")) if path.name == "__init__.py" else [path]
+    return sorted(path.parent.glob(pattern)) if path.name == "__init__.py" else [path]
 
 
 def _documented(source: Path) -> Iterator[tuple[str, str]]:
