@@ -58,7 +58,7 @@ docs: $(DEV) ## write the generated pages anew: charts, command line, errors, pi
 
 site: $(SITE) ## the documentation as a site, in site/; a broken link fails
 	$(BIN)/zensical build --clean --strict
-	$(BIN)/python -m tests.site
+	$(BIN)/python -m tests.built_site
 
 lock: ## pin requirements/*.txt anew (needs uv)
 	for set in dev demo bench docs; do \

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import pytest
-
-from tests import site
+from tests import built_site as site
 
 MARKDOWN = "# Page\n\n| a | b |\n|---|---|\n| `x` | y |\n\n```python\n1\n```\n\n::: orderfsm.step.step\n"
 HTML = (

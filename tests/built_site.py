@@ -1,4 +1,4 @@
-"""What `make site` has built, looked at: `python -m tests.site` names what is missing in it, and fails."""
+"""What `make site` has built, looked at: `python -m tests.built_site` names what is missing in it, and fails."""
 
 import html
 import re
