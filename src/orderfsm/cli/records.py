@@ -42,13 +42,13 @@ def conform(
 def _log(data: dict[str, Any]) -> Iterator[Block]:
     share = f"{data['share']:.1%}"
     yield f"{data['legal']} of {data['histories']} histories ({share}) are legal by {data['chart']}"
-    yield f"{data['codes']} codes, {data['repeats']} repeats, {data['variants']} different sequences"
+    yield f"codes: {data['codes']}, repeats: {data['repeats']}, different sequences: {data['variants']}"
     if data["unknown_codes"]:
         told = (f"{code} ({count})" for code, count in data["unknown_codes"].items())
         yield f"codes that the chart lacks: {', '.join(told)}"
     if data["most_frequent"]:
         rows = [[str(p["count"]), p["before"] or "the start", p["code"], p["example"]] for p in data["most_frequent"]]
-        yield f"{data['broken_pairs']} pairs of codes that no legal life shows, the most frequent first:"
+        yield f"pairs of codes that no legal life shows: {data['broken_pairs']}, the most frequent first"
         yield Grid(("count", "from", "to", "for example"), rows)
 
 

@@ -57,6 +57,6 @@ def _stranded(connection: Connection, orders: Lifecycle) -> Iterator[Finding]:
     if unknown:
         shown = ", ".join(unknown[:10]) + (f" and {len(unknown) - 10} more" if len(unknown) > 10 else "")
         chart = f"{orders.chart.name} {orders.chart.version}"
-        said = f"orders in {table.name} stand in configurations that {chart} lacks: {shown}"
+        said = f"{table.name}: orders stand in configurations that {chart} lacks: {shown}"
         fix = "load the chart version that has them, or move the orders by an override"
         yield remark("unknown-configuration", table.name, said, fix)
