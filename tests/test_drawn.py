@@ -3,6 +3,7 @@
 import os
 import struct
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -160,6 +161,18 @@ def test_only_the_last_line_is_a_mark(folder: Path) -> None:
     assert problems(path) == []
 
 
+def test_long_lines_are_looked_at_in_no_time(folder: Path) -> None:
+    begun = time.process_time()
+    for line in (
+        "# drawn by orderfsm: " + " " * 500_000 + "x",
+        "<!-- orderfsm: draw" + " --> " * 100_000 + "x",
+        "`" * 500_000,
+    ):
+        page(folder, f"{line}\n{line}")
+        assert [problem for problem in problems(folder / "page.md") if problem in ("", "stale")] == []
+    assert time.process_time() - begun < 2
+
+
 # --- PNG
 
 
@@ -310,7 +323,15 @@ def test_other_files_hold_nothing(folder: Path, content: bytes) -> None:
 
 def test_nothing_named_in_a_page_is_read_but_charts_below_the_root(folder: Path) -> None:
     os.mkfifo(folder / "pipe.yaml")
-    for chart in ("/etc/passwd", "../secret.yaml", "pipe.yaml", "%2e%2e/secret.yaml", "shop.yaml%00", "shop.yaml%0a"):
+    for chart in (
+        "/etc/passwd",
+        "../secret.yaml",
+        "pipe.yaml",
+        "%2e%2e/secret.yaml",
+        "shop.yaml%00",
+        "shop.yaml%0a",
+        f"{'a' * 300}.yaml",
+    ):
         path = page(folder, f"<!-- orderfsm: draw {chart} table -->\n{END}\n")
         (problem,) = problems(path)
         assert problem not in ("", "stale")

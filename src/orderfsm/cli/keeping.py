@@ -70,9 +70,9 @@ def _found(names: Sequence[str]) -> list[tuple[str, Look]]:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """The files of a folder that may hold drawings, in order; hidden folders and those of packages are passed by."""
-    for path in sorted(folder.iterdir()):
-        if path.is_dir() and not path.is_symlink() and path.name not in PASSED and not path.name.startswith("."):
+    """The files of a folder that may hold drawings, in order; links, hidden folders and packages are passed by."""
+    for path in sorted(each for each in folder.iterdir() if not each.is_symlink()):
+        if path.is_dir() and path.name not in PASSED and not path.name.startswith("."):
             yield from _below(path)
         elif path.suffix.lower() in HOLDERS and path.is_file():
             yield path

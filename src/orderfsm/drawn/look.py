@@ -16,6 +16,10 @@ from .regions import END, Region, body, regions
 __all__ = ["Held", "Look", "look"]
 
 
+REFUSALS = (OrderFsmError, ValueError, OSError)
+"""What a recipe may come to: no chart, no recipe, a name that the system does not take."""
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """A drawing in a file: its recipe as it is written there, its line from 1, and what is wrong with it.
@@ -62,7 +66,7 @@ def _picture(content: bytes, path: Path, root: Path) -> Look:
     try:
         recipe = Recipe.of(made.recipe)
         source = pictures.source(recipe, path.parent, root)
-    except (OrderFsmError, ValueError) as error:
+    except REFUSALS as error:
         return Look((Held(made.recipe, 1, str(error)),), lambda: content)
     if pictures.digest(source) == made.digest:
         return Look((Held(made.recipe, 1),), lambda: content)
@@ -74,7 +78,7 @@ def _file(text: str, mark: str, path: Path, root: Path) -> Look:
     try:
         recipe = Recipe.of(mark)
         made = _ended_as(text, signed(draw(recipe, path.parent, root), recipe))
-    except (OrderFsmError, ValueError) as error:
+    except REFUSALS as error:
         return Look((Held(mark, line, str(error)),), text.encode)
     return Look((Held(mark, line, "" if made == text else "stale"),), made.encode)
 
@@ -106,7 +110,7 @@ def _region(lines: list[str], each: Region, path: Path, root: Path) -> tuple[Hel
         if recipe.format == "png":
             raise ValueError("a PNG cannot stand in a page; draw it into a file, and show that")
         made = body(draw(recipe, path.parent, root), recipe.format)
-    except (OrderFsmError, ValueError) as error:
+    except REFUSALS as error:
         return Held(each.recipe, line, str(error)), old
     new = [f"{row}\r" for row in made] if lines[each.begin].endswith("\r") else made
     return Held(each.recipe, line, "" if new == old else "stale"), new

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from .regions import region
@@ -22,7 +21,7 @@ COMMENTS = {
 }
 """Format -> what opens and closes a comment in it. A table is a page with one region."""
 
-MARK = re.compile(r"(?:<!--|%%|//|'|#) drawn by orderfsm: (?P<recipe>[^\r\n]*?)(?: -->)?\s*")
+SAYS = " drawn by orderfsm: "
 
 
 def signed(drawing: str, recipe: Recipe) -> str:
@@ -31,11 +30,12 @@ def signed(drawing: str, recipe: Recipe) -> str:
         return region(drawing, recipe)
     before, behind = COMMENTS[recipe.format]
     text = drawing.rstrip("\n")
-    return f"{text}\n{before}drawn by orderfsm: {recipe}{behind}\n"
+    return f"{text}\n{before.rstrip()}{SAYS}{recipe}{behind}\n"
 
 
 def mark_in(text: str) -> str | None:
     """The recipe in the last line of a file that is one drawing; it may be no good."""
-    lines = text.rstrip().splitlines()
-    found = MARK.fullmatch(lines[-1]) if lines else None
-    return found["recipe"] if found else None
+    last = text.rstrip().rpartition("\n")[2]
+    sign, found, recipe = last.partition(SAYS)
+    known = {before.strip(): behind for before, behind in COMMENTS.values()}
+    return recipe.removesuffix(known[sign]).strip() if found and sign in known else None
