@@ -5,14 +5,17 @@ import subprocess
 import sys
 import zlib
 from collections import Counter
+from html import unescape
 from pathlib import Path
 
 import pytest
 
+import orderfsm
+from orderfsm import catalogue
 from orderfsm.chart import Chart, State
-from orderfsm.diagrams import png, render
+from orderfsm.diagrams import DETAILS, png, render
 from orderfsm.diagrams.font import covered
-from orderfsm.diagrams.raster import FONTS
+from orderfsm.diagrams.raster import FONTS, UNSEEN
 
 SMALL = Chart("x/y", (State("a"),), initial=("a",))
 
@@ -131,3 +134,11 @@ def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "resvg_py", None)
     with pytest.raises(ModuleNotFoundError, match=r'a PNG needs resvg-py; type: pip install "orderfsm\[png\]"'):
         png(render(SMALL, "svg"))
+
+
+@pytest.mark.parametrize("name", catalogue.names())
+def test_every_character_of_the_shipped_charts_is_drawn(name: str) -> None:
+    known = frozenset.intersection(*map(covered, FONTS))
+    for detail in DETAILS:
+        shown = unescape(UNSEEN.sub("", render(orderfsm.load(name), "svg", detail=detail)))
+        assert {sign for sign in shown if ord(sign) not in known} <= {"\n"}
