@@ -89,6 +89,15 @@ def test_every_guide_shows_the_same_chart_and_it_is_sound(guide: Path) -> None:
     assert orderfsm.check(chart) == ()
 
 
+@pytest.mark.parametrize(
+    "peer", ["transitions", "python-statemachine", "django-fsm-2", "django-fsm-log", "sismic", "eventsourcing"]
+)
+def test_the_comparison_is_about_the_versions_that_are_pinned(peer: str) -> None:
+    pinned = re.search(rf"^{peer}==([\w.]+)", (ROOT / "requirements/bench.txt").read_text("utf-8"), re.MULTILINE)
+    assert pinned
+    assert f"{peer} {pinned[1]}" in (ROOT / "docs/explanation/comparison.md").read_text("utf-8").replace("\n", " ")
+
+
 def test_transitions_allows_and_does_what_the_chart_does() -> None:
     import transitions
 

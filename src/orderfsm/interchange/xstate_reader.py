@@ -29,9 +29,9 @@ EARLIER = {"cond": "guard", "internal": "reenter", "in": "guard"}
 def loads(text: str, *, filename: str = "<text>") -> Chart:
     """The chart of a machine's configuration as JSON: what `JSON.stringify(machine.config)` prints in XState 5.
 
-    Guards become named ones, actions are emitted. **JSON drops functions without a word**, guards that were written in
-    place among them, so name them in `setup`. Raises DocumentError for what is no machine and UnsupportedFeature for
-    what this engine leaves out, both with the path.
+    Guards become named ones, actions are emitted. **JSON drops functions without a word**, guards that were written as
+    functions among them, so name them in `setup`. Raises DocumentError for what is no machine and UnsupportedFeature
+    for what this engine leaves out, both with the path.
     """
     return _Reader(parse(text, filename)).chart(sha256(text.encode()).hexdigest())
 
