@@ -229,7 +229,8 @@ PLANTUML_STATE = re.compile(r'state "([^"]*)" as (s_\w+) <<\w+>>(?: ##\[dashed\]
 PLANTUML_ARROW = re.compile(r"(\[\*\]|\w+) (?:-->|-\[[\w#,]*\]->) (\[\*\]|\w+)(?: : (.*))?")
 PLANTUML_OTHER = re.compile(
     r"@startuml|@enduml|hide (empty description|stereotype)|title .*|skinparam (state )?\{"
-    r"|(background|border|font|start|end|arrow|arrowFont|titleFont)Color(<<\w+>>)? #\w+|arrowFontSize 11|shadowing false"
+    r"|(background|border|font|start|end|arrow|arrowFont|titleFont)Color(<<\w+>>)? #\w+"
+    r"|arrowFontSize 11|shadowing false"
     r"|state fork_\d+ <<fork>>"
 )
 
@@ -286,9 +287,7 @@ def read_d2(text: str) -> Read:
         elif line == "}":
             scopes.pop()
         elif found := D2_ARROW.fullmatch(line):
-            source, target = (end.rpartition(".") for end in (found[1], found[2]))
-            begins = f"start_{source[0].rpartition('.')[2]}" if source[2] == "start" else source[2]
-            read.arrows.append((begins, target[2], d2_words(found[3] or "")))
+            read.arrows.append((*arrow_ends(found[1], found[2]), d2_words(found[3] or "")))
             assert d2_is_there(read, found[2])
         elif found := D2_NODE.fullmatch(line):
             if found[1].startswith("s_"):
@@ -299,6 +298,13 @@ def read_d2(text: str) -> Read:
             assert D2_OTHER.fullmatch(line), line
     assert scopes == []
     return read
+
+
+def arrow_ends(start: str, end: str) -> tuple[str, str]:
+    """The identifiers at the ends of two paths; a start is known by what is around it."""
+    around, _, source = start.rpartition(".")
+    begins = f"start_{around.rpartition('.')[2]}" if source == "start" else source
+    return begins, end.rpartition(".")[2]
 
 
 def d2_is_there(read: Read, path: str) -> bool:

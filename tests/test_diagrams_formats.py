@@ -82,7 +82,7 @@ def test_charts_of_real_products_are_read_back(corpora: Path, format: str) -> No
         assert_the_same(product_chart(path), format, "full")
 
 
-@settings(max_examples=60)
+@settings(max_examples=50)
 @given(charts(), st.sampled_from(tuple(READERS)), st.sampled_from(diagrams.DETAILS))
 def test_any_chart_is_read_back(chart: Chart, format: str, detail: str) -> None:
     assert_the_same(chart, format, detail)
@@ -222,7 +222,7 @@ def test_codes_are_the_nodes_and_steps_between_codes_the_arrows(name: str) -> No
     assert drawn_steps(chart) == coded_steps(chart)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(charts())
 def test_the_codes_of_any_chart_have_exactly_the_steps_of_its_table(chart: Chart) -> None:
     assert drawn_steps(chart) == coded_steps(chart)
