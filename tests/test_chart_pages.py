@@ -50,11 +50,11 @@ def test_stale_pictures_are_seen(checkout: Path) -> None:
 
 
 def test_every_picture_is_shown_by_a_page() -> None:
-    pages = [ROOT / "README.md", *(ROOT / "docs/reference/charts").glob("*.md")]
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("**/*.md")]
     found = {
         name
         for page in pages
-        for name in re.findall(r"!\[.*\]\((?:\.\./\.\./|docs/)pictures/([^)]*)\)", page.read_text())
+        for name in re.findall(r"!\[.*\]\((?:(?:\.\./)*|docs/)pictures/([^)]*)\)", page.read_text())
     }
     assert found == {Path(name).name for name in docs.pictures()}
 
