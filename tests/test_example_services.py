@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import shutil
 import sqlite3
 import subprocess
@@ -23,6 +24,7 @@ import pytest
 from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
+from kept_http import serving
 from kept_readme import environment, server, walked
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -113,7 +115,10 @@ def test_rides_do_what_their_readme_says(copy: Callable[[str], Path]) -> None:
 
 
 def test_rides_lose_nothing_when_the_service_is_killed(
-    copy: Callable[[str], Path], postgres_database: Callable[[], str], client: httpx.Client
+    copy: Callable[[str], Path],
+    postgres_database: Callable[[], str],
+    client: httpx.Client,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Killed while it is asked, offers are open and messages wait; then begun again, with somebody who listens."""
     rides, url = copy("rides"), postgres_database()
@@ -124,13 +129,15 @@ def test_rides_lose_nothing_when_the_service_is_killed(
         made.kill()
         asking.join()
         assert asking.count >= 12
-    with server(rides, "receiver:app", **told) as listener:
-        with server(rides, "app:app", **told | {"WEBHOOK_URL": f"{listener.url}/messages"}) as made:
+    monkeypatch.chdir(rides)
+    monkeypatch.setenv("WEBHOOK_SECRET", SECRET)
+    with serving(runpy.run_path("receiver.py")["app"]) as listener:
+        with server(rides, "app:app", **told | {"WEBHOOK_URL": f"{listener}/messages"}) as made:
             for number in range(1, asking.count + 1):
                 asking.ask(made.url, number)  # whether or not it got through before
             wait_for(lambda: told_all(url))
             logged = made.stop()
-        messages = client.get(f"{listener.url}/messages").json()
+        messages = client.get(f"{listener}/messages").json()
     assert "Traceback" not in logged
 
     lives = rows(url, "SELECT order_id, string_agg(event, ' ' ORDER BY sequence) FROM ride_history GROUP BY order_id")
