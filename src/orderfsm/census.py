@@ -125,7 +125,7 @@ class _Stays:
         """Each stay of each order in a state: entries that follow each other and are all in it, the last one left."""
         passed = self.passed()
         keys = [passed.c[name] for name in self.keys]
-        begun, left = Microseconds(passed.c.at), Microseconds(passed.c.until)
+        begun, left = passed.c.at, passed.c.until
         statement = (
             select(
                 passed.c.state, cast(func.sum(case((left > begun, left - begun), else_=0)), BigInteger).label("length")
@@ -157,7 +157,7 @@ class _Stays:
         if self.where:
             source = source.join(self.paired.orders, and_(*(local == key for _, key, local in self.paired.keys)))
         counted = not_(and_(past.c.event.in_((VOID, SUPERSEDE)), past.c.corrects.is_not(None)))
-        timed = select(*self.own, past.c.sequence, past.c.after, at.label("at")).select_from(source)
+        timed = select(*self.own, past.c.sequence, past.c.after, Microseconds(at).label("at")).select_from(source)
         timed_cte = timed.where(counted, void.c.corrects.is_(None), *self.where).cte("timed")
         own: dict[str, Any] = {
             "partition_by": [timed_cte.c[name] for name in self.keys],
