@@ -1,8 +1,8 @@
 """A Python-Markdown extension: a code block that opens with `orderfsm stat/order detail=plain` becomes the drawing.
 
-MkDocs and Zensical load it by the name `orderfsm`. The words are those of a recipe, the drawing is SVG in the page; the
-path of a YAML file starts at the root, which is the working directory unless the option `root` says otherwise, and stays
-below it. Text in the block becomes the caption.
+MkDocs and Zensical load it by the name `orderfsm`. The words are those of a recipe, the drawing is SVG in the page. The
+path of a YAML file starts at the root, the working directory unless the option `root` says otherwise, and stays below
+it. Text in the block becomes the caption.
 """
 
 from __future__ import annotations
