@@ -321,6 +321,12 @@ def test_an_unknown_detail_is_refused() -> None:
 
 
 @pytest.mark.parametrize("format", diagrams.FORMATS)
+def test_an_unknown_theme_is_refused_by_every_format(format: str) -> None:
+    with pytest.raises(ValueError, match="no theme 'pink'; choose one of auto, light, dark"):
+        diagrams.render(shop(), format, theme="pink")
+
+
+@pytest.mark.parametrize("format", diagrams.FORMATS)
 def test_a_configuration_that_the_chart_lacks_is_refused(format: str) -> None:
     with pytest.raises(orderfsm.StoredStateUnknown, match="nowhere"):
         diagrams.render(shop(), format, configuration="nowhere")

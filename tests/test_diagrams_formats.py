@@ -192,7 +192,19 @@ def test_every_format_shows_where_an_order_is_its_way_and_the_notes(format: str)
         assert note in drawn.replace("#58;", ":"), note
 
 
-@pytest.mark.parametrize("format", ["d2", "dot", "mermaid", "plantuml"])
+@pytest.mark.parametrize("format", READERS)
+@pytest.mark.parametrize("detail", diagrams.DETAILS)
+def test_differences_are_drawn_in_every_format(format: str, detail: str) -> None:
+    strict, stapi = orderfsm.load("stat/order", profile="strict"), orderfsm.load("stapi/order")
+    compared = diagrams.difference(stapi, strict)
+    read = READERS[format](diagrams.render(compared, format, detail=detail))
+    assert "added" in str(read.words) + str(read.arrows)
+    assert "removed" in str(read.words)
+    if detail == "full":
+        assert len(read.parents) == len(compared.chart.states)
+
+
+@pytest.mark.parametrize("format", READERS)
 def test_the_dark_theme_has_other_colours_and_the_same_words(format: str) -> None:
     light, dark = (diagrams.render(shop(), format, theme=theme) for theme in ("auto", "dark"))
     assert light != dark

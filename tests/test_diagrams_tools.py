@@ -163,6 +163,14 @@ def test_graphviz_sees_the_states_and_arrows(case: Case) -> None:
     assert {name for name, _ in words["cluster"]} == {parent for parent in read.parents.values() if parent}
 
 
+def test_graphviz_has_nothing_to_say_about_differences() -> None:
+    strict, stapi = orderfsm.load("stat/order", profile="strict"), orderfsm.load("stapi/order")
+    for old, new in ((strict, orderfsm.load("stat/order")), (stapi, strict), (strict, stapi)):
+        text = diagrams.render(diagrams.difference(old, new), "dot")
+        done = subprocess.run([tool("dot"), "-Tsvg"], input=text, capture_output=True, text=True, check=True)
+        assert done.stderr == ""
+
+
 # --- PlantUML
 
 

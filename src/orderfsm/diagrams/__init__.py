@@ -41,13 +41,17 @@ def render(
     overlay: Overlay | None = None,
     theme: str = "auto",
 ) -> str:
-    """The chart as text in a format: `mermaid` (stateDiagram-v2), `svg` (laid out here) or `table` (Markdown).
+    """The chart as text in a format, a key of FORMATS.
 
-    The difference of two charts is drawn as one picture of both. `configuration` is highlighted when it is given; an
-    `overlay` says it too, and whatever else is known: the way that an order has taken, counts, times, refusals, tests,
-    findings. `detail` is `full`, or `plain`: events only, without guards, timers and the basis of the
-    arrows, and an arrow that all children of a state have is drawn once. `theme` is `auto`, `light` or `dark` and
-    counts for svg. Names, codes and guards are escaped for the format, whatever they contain.
+    `svg` is laid out here; `mermaid`, `dot` (Graphviz), `plantuml` and `d2` are for the tools of these names, `table` is
+    Markdown, `text` an outline for terminals. The difference of two charts is drawn as one picture of both.
+    `configuration` is highlighted when it is given; an `overlay` says it too, and whatever else is known: the way that
+    an order has taken, counts, times, refusals, tests, findings.
+
+    `detail` is `full`; `plain`: events only, without guards, timers, actors and the basis of the arrows, and an arrow
+    that all children of a state have is drawn once; or `codes`, what a customer sees: the public codes, and the events
+    that lead from one to another. `theme` is `auto`, `light` or `dark`; only svg can follow the reader's screen, so
+    that `auto` is light elsewhere. Names, codes and guards are escaped for the format, whatever they contain.
 
     Raises ValueError for a format, a detail or a theme that does not exist and for two different configurations,
     StoredStateUnknown for a configuration that the chart lacks.
@@ -56,6 +60,8 @@ def render(
         raise ValueError(f"there is no diagram format {format!r}; choose one of {', '.join(FORMATS)}")
     if detail not in DETAILS:
         raise ValueError(f"there is no detail {detail!r}; choose one of {', '.join(DETAILS)}")
+    if theme not in svg.THEMES:
+        raise ValueError(f"there is no theme {theme!r}; choose one of {', '.join(svg.THEMES)}")
     if overlay is None:
         overlay = Overlay(current=configuration)
     elif configuration not in (None, overlay.current):

@@ -10,7 +10,7 @@ from orderfsm.chart import Kind
 from .arrows import AROUND, Spot, arrows, identifiers
 from .captions import TONES, colours, lines, on_arrow, on_state, title
 from .overlay import marks
-from .picture import gathered, leaves, picture
+from .picture import gathered, picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -123,8 +123,12 @@ class _Digraph:
         """The node at one end of an arrow, and the cluster at whose border the arrow stops."""
         if spot.kind != "state" or self.nodes[spot.name].kind not in AROUND:
             return self.spot(spot), ""
-        inner = leaves(self.picture.nodes, spot.name)[0]
-        return self.ids[inner], f"cluster_{self.ids[spot.name]}"
+        return self.ids[self.first(spot.name)], f"cluster_{self.ids[spot.name]}"
+
+    def first(self, name: str) -> str:
+        """The first box in a cluster; a history state's circle where there is none, as in differences."""
+        inside = sorted(self.picture.inside(name), key=lambda node: node.kind.is_history)
+        return self.first(inside[0].name) if inside else name
 
     def spot(self, spot: Spot) -> str:
         if spot.kind == "state":

@@ -167,7 +167,7 @@ def _grid(margin: str, rows: list[Row]) -> Iterator[str]:
             yield f"{head}{_padded(first, events)}  {printable(behind)}"
             continue
         yield head + first
-        for line in (*more, *(part for each in told for part in wrapped(each, max(WIDTH - len(below) - 2, 20)))):
+        for line in (*more, *wrapped(behind, max(WIDTH - len(below) - 2, 20))):
             yield f"{below}  {line}"
 
 
