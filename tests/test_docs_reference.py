@@ -66,6 +66,9 @@ def test_every_public_name_is_described_once(module: str) -> None:
     home = next(each for each, within in PAGES.items() if module == each or module in within)
     for name in names(module):
         assert name.said, f"{module}.{name.text} has no docstring"
+        assert "|" not in name.said, (
+            f"a bar in the first sentence of {module}.{name.text} would end a cell of its table"
+        )
         assert f"`{name.text}`" in (ROOT / FOLDER / f"{home}.md").read_text(encoding="utf-8")
     pages = [each.read_text(encoding="utf-8") for each in (ROOT / FOLDER).glob("*.md")]
     entries = [found for text in pages for found in re.findall("^::: .*$", text, re.MULTILINE)]
@@ -92,6 +95,17 @@ def test_every_error_has_an_entry() -> None:
 def test_every_format_of_interchange_is_told_of() -> None:
     formats = importlib.import_module("orderfsm.interchange").__all__
     assert PAGES["orderfsm.interchange"] == tuple(f"orderfsm.interchange.{name}" for name in formats)
+
+
+def test_what_pages_import_is_public() -> None:
+    public = {module: {name.text for name in names(module)} for module in MODULES}
+    imports = re.compile(r"^ *from (orderfsm[\w.]*) import \(?([\w, \n]+?)\)?$", re.MULTILINE)
+    pages = [each for each in (ROOT / "docs").glob("**/*.md") if each.parent != ROOT / FOLDER]
+    found = [(each, *line) for each in pages for line in imports.findall(each.read_text(encoding="utf-8"))]
+    assert len(found) > 100
+    for each, module, text in found:
+        for name in re.findall(r"\w+", text):
+            assert name in public.get(module, ()) or f"{module}.{name}" in public, f"{each}: {module}.{name}"
 
 
 # --- errors, commands, charts

@@ -25,7 +25,7 @@ __all__ = ["FOLDER", "PAGES", "python_pages"]
 FOLDER = "docs/reference/python"
 NOTE = "<!-- Made from the docstrings by `make docs`; do not edit. On the site, `:::` becomes an entry. -->"
 
-HTTP = ("adobe", "app", "cablelabs", "dream_junction", "generic", "observe", "pages", "record_stack_overflow", "stat")
+HTTP = ("adobe", "app", "cablelabs", "dream_junction", "generic", "observe", "pages", "record_stack_overflow")
 PAGES: dict[str, tuple[str, ...]] = {
     "orderfsm": (),
     "orderfsm.errors": (),
@@ -47,16 +47,16 @@ PAGES: dict[str, tuple[str, ...]] = {
     "orderfsm.drawn": (),
     "orderfsm.markdown": (),
     "orderfsm.interchange": ("orderfsm.interchange.scxml", "orderfsm.interchange.xstate"),
-    "orderfsm.lifecycle": (),
+    "orderfsm.lifecycle": ("orderfsm.lifecycle.deadlines",),
     "orderfsm.sqlmodel": (),
-    "orderfsm.enforcement": (),
-    "orderfsm.outbox": (),
+    "orderfsm.enforcement": ("orderfsm.enforcement.alembic",),
+    "orderfsm.outbox": tuple(f"orderfsm.outbox.{name}" for name in ("cloudevents", "lines", "signature", "webhook")),
     "orderfsm.writer": (),
     "orderfsm.audit": (),
     "orderfsm.conformance": (),
     "orderfsm.readiness": (),
     "orderfsm.machine": (),
-    "orderfsm.http": tuple(f"orderfsm.http.{name}" for name in (*HTTP, "tokens")),
+    "orderfsm.http": tuple(f"orderfsm.http.{name}" for name in (*HTTP, "shelf", "stat", "tokens")),
 }
 """Module with a page of its own -> the modules that are told of on the same page; in the order of the index."""
 
