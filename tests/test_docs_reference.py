@@ -129,6 +129,12 @@ def test_every_chart_has_its_page() -> None:
         assert f"({file})" in index
 
 
+def test_every_api_has_its_page() -> None:
+    http = Path(importlib.import_module("orderfsm.http").__path__[0])
+    apis = {each.parent.name for each in http.glob("*/__init__.py")} - {"pages"}
+    assert {each.stem for each in (REFERENCE / "http").glob("*.md")} == apis
+
+
 # --- the chart file
 
 
