@@ -354,7 +354,7 @@ def mermaid_words(label: str) -> str:
 
 # --- text
 
-TEXT_ARROW = re.compile(r"(?:    |●)(?:──▶|╌╌▶|━━▶|══▶) (.*)")
+TEXT_ARROW = re.compile(r"(?:    |●)(?:──▶|╌╌▶|━━▶|╍╍▶|══▶) (.*)")
 TEXT_STATE = re.compile(r"(?:[┌╔] )?(\S.*?)(?: · (?:end|side by side))?(?: ◀ now| • passed)?(?: » .*)?")
 
 

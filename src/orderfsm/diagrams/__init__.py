@@ -43,8 +43,8 @@ def render(
 ) -> str:
     """The chart as text in a format, a key of FORMATS.
 
-    `svg` is laid out here; `mermaid`, `dot` (Graphviz), `plantuml` and `d2` are for the tools of these names, `table` is
-    Markdown, `text` an outline for terminals. The difference of two charts is drawn as one picture of both.
+    `svg` is laid out here; `mermaid`, `dot` (Graphviz), `plantuml` and `d2` are for the tools of these names, `table`
+    is Markdown, `text` an outline for terminals. The difference of two charts is drawn as one picture of both.
     `configuration` is highlighted when it is given; an `overlay` says it too, and whatever else is known: the way that
     an order has taken, counts, times, refusals, tests, findings.
 

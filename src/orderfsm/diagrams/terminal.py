@@ -28,7 +28,7 @@ WIDTH = 80
 TARGETS, EVENTS = 28, 30
 """How many columns targets and events share out at most; what is wider moves what follows."""
 
-SURE, UNSURE, HAPPY, TAKEN = "──▶", "╌╌▶", "━━▶", "══▶"
+SURE, UNSURE, HAPPY, HOPED, TAKEN = "──▶", "╌╌▶", "━━▶", "╍╍▶", "══▶"
 NOW, BEEN = "◀ now", "• passed"
 
 Row = tuple[str, str, str, list[str]]
@@ -114,9 +114,8 @@ class _Outline:
         return [self.row(edge) for edge in self.leading.get(name, ())]
 
     def row(self, edge: Edge) -> Row:
-        shaft = HAPPY if edge.happy else SURE if edge.sure else UNSURE
-        if self.marks.walks(edge.transitions):
-            shaft = TAKEN
+        solid, dashed = (HAPPY, HOPED) if edge.happy else (SURE, UNSURE)
+        shaft = TAKEN if self.marks.walks(edge.transitions) else solid if edge.sure else dashed
         said = on_arrow((edge,), self.marks)
         events = [caption.text for caption in said if caption.style in ("event", "unsure")]
         told = [_said(caption) for caption in said if caption.style in ("detail", "note")]
