@@ -67,7 +67,7 @@ def lived(engine: Engine, orders: Lifecycle, kind: Kept, clock: Still, steps: in
                 _ = orders.void(session, order, **WHY) if voidable else None
             elif luck < 0.3:
                 entry, _ = dice.choice(in_force(orders.history(session, order)))
-                told = {"occurred_at": claimed} if claimed else {"reason": "another"}
+                told = {"occurred_at": claimed} if claimed else {"payload": {"text": "\x00 \\u0000"}}
                 orders.supersede(session, order, entry.sequence, Restated(**told), **WHY)
             elif luck < 0.35:
                 others = [text for text in orderfsm.compile(orders.chart).configurations if text != order.configuration]
@@ -117,7 +117,7 @@ def _nearest(lengths: list[timedelta], percent: int) -> timedelta:
 @pytest.mark.parametrize("chart", [LEASE, REGIONS], ids=lambda chart: chart.name)
 def test_the_queries_say_what_the_histories_say(engine: Engine, kind: Kept, clock: Still, chart: Any) -> None:
     orders = correcting(kind, chart, clock)
-    keys = lived(engine, orders, kind, clock, 90)
+    keys = lived(engine, orders, kind, clock, 60)
     census = Census(chart, kind.store)
     with Session(engine) as session:
         rows = [session.get_one(kind.order, key) for key in keys]

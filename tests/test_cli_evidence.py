@@ -126,6 +126,7 @@ def test_what_has_changed_since_another_chart_is_drawn(tmp_path: Path) -> None:
     assert (tmp_path / "changes.svg").read_text() == drawn
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_drawing_of_today_is_not_kept_to_be_drawn_again(database: str, tmp_path: Path) -> None:
     file = tmp_path / "now.svg"
     code, _, _ = run("stat/order", "--counts", "--database", database, "--output", str(file))
@@ -159,6 +160,7 @@ def test_files_of_something_else_are_told_with_their_name(tmp_path: Path) -> Non
     assert (code, "this is the coverage of adobe/order, not of stat/order" in errors) == (2, True)
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_an_order_is_not_in_two_places(database: str) -> None:
     code, _, errors = run("stat/order", "--at", "accepted", "--order", "1", "--database", database)
     assert (code, "give one of them" in errors) == (2, True)

@@ -180,7 +180,7 @@ class _Stays:
         past = self.past
         if self.times == "recorded":
             return past.c.recorded_at, source
-        said = past.c.payload["occurred_at"].as_string()
+        said = self._payload()["occurred_at"].as_string()
         latest = func.row_number().over(
             partition_by=[*(local for _, _, local in self.paired.keys), past.c.corrects],
             order_by=past.c.sequence.desc(),
@@ -190,6 +190,13 @@ class _Stays:
         last = and_(*self._same(ranked), ranked.c.corrects == past.c.sequence, ranked.c.latest == 1)
         restated: Any = ranked.c.said if self.sqlite else cast(ranked.c.said, DateTime(timezone=True))
         return func.coalesce(restated, past.c.occurred_at), source.outerjoin(ranked, last)
+
+    def _payload(self) -> Any:
+        """The payload, without signs that PostgreSQL stores in JSON and refuses to read: the time has none of them."""
+        if self.sqlite:
+            return self.past.c.payload
+        escaped = func.regexp_replace(cast(self.past.c.payload, Text), r"\\u[0-9a-fA-F]{4}", r"\\u0020", "g")
+        return cast(escaped, JSON)
 
     def inside(self) -> CTE:
         """Each configuration of the chart with each of its states: one parameter, however large the chart is."""

@@ -40,8 +40,6 @@ THEMES = ("auto", "light", "dark")
 NARROWEST = 400.0
 """How much room a legend takes at least before it goes on in the next row."""
 
-CHANGES = {"added", "removed", "changed"}
-
 
 def render(chart: Chart, overlay: Overlay, detail: str, theme: str) -> str:
     """The chart as one SVG element; `theme` is light, dark or auto: as the reader's screen is.
@@ -225,7 +223,7 @@ def _changed(noted: Sequence[Node | Edge]) -> str:
     """The classes of a state or a line: all in it was added or removed, some was changed; whether it is tested."""
     tones = [{note.tone for note in each.notes} for each in noted]
     changes = [tone for tone in ("added", "removed") if all(tone in each for each in tones)] if tones else []
-    if not changes and any(each & CHANGES for each in tones):
+    if not changes and any("changed" in each for each in tones):
         changes.append("changed")
     tests = {tested(each.notes) for each in noted}
     return "".join(f" {tone}" for tone in (*changes, *(tests if len(tests) == 1 else ())) if tone)
