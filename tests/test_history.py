@@ -294,3 +294,13 @@ def test_a_lost_entry_is_a_gap_unless_it_changed_nothing(life: tuple[Chart, list
     found = replay(chart, told[:place] + told[place + 1 :])
     changed = told[place].before != told[place].after
     assert codes(found) == (["history-gap"] if changed else [])
+
+
+def test_an_entry_is_shown_in_a_line() -> None:
+    told = Entry(
+        "received", "accept", "accepted", 2, code="accepted", actor=Actor("staff"), chart="t/t", chart_hash="0" * 64
+    )
+    assert repr(told) == (
+        "Entry('received', 'accept', 'accepted', sequence=2, actor=Actor(role='staff', id='', label=''), chart='t/t')"
+    )
+    assert repr(Entry(None, "open", "received")) == "Entry(None, 'open', 'received')"

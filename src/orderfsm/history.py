@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -57,7 +57,7 @@ class Recorded(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Entry:
     """One recorded step. `sequence` counts from 1 without gaps; `occurred_at` is a claim, `recorded_at` is ours.
 
@@ -88,6 +88,11 @@ class Entry:
     chart_profile: str = ""
     chart_hash: str = ""
 
+    def __repr__(self) -> str:
+        """What was said of the step, without what is left out and without the chart's version and hash."""
+        told = (f"{name}={value!r}" for name in _TOLD if (value := getattr(self, name)) not in (None, "", (), 0))
+        return f"Entry({', '.join([repr(self.before), repr(self.event), repr(self.after), *told])})"
+
     def as_dict(self) -> dict[str, Any]:
         """The entry as JSON takes it, without the order's key: moments in RFC 3339 and UTC, with microseconds."""
         actor, reason = self.actor, self.reason
@@ -113,6 +118,11 @@ class Entry:
             "chart_profile": self.chart_profile,
             "chart_hash": self.chart_hash,
         }
+
+
+_TOLD = tuple(
+    f.name for f in fields(Entry)[3:] if f.name not in ("code", "category") and not f.name.startswith("chart_")
+)
 
 
 def _moment(moment: datetime | None) -> str | None:
