@@ -329,6 +329,15 @@ def test_an_arrow_without_a_target_is_told_of_in_its_state() -> None:
     assert "/ amend: not tested" in written(chart, overlay=Overlay(covered=[]))
 
 
+@pytest.mark.parametrize("listed", ["error", "error.*", "*"])
+def test_an_event_that_is_not_listed_counts_for_the_arrow_that_answers_it(listed: str) -> None:
+    chart = Chart("x/y", (State("a"), State("b")), (Transition("a", (listed,), ("b",)),), initial=("a",))
+    overlay = Overlay(covered=[("a", "error.net", "b")], refusals={("a", "error.net", "not-permitted"): 1})
+    found = marks(chart, overlay)
+    assert list(on_arrows(chart, found).values()) == [["tested", "1 refused: not-permitted"]]
+    assert found.aside == ()
+
+
 # --- findings
 
 FLAWED = """

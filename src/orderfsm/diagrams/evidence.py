@@ -13,7 +13,7 @@ from .note import TONES, Note
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from orderfsm.cell import Step
+    from orderfsm.cell import Cell, Step
     from orderfsm.chart import Chart, Transition
     from orderfsm.finding import Finding
     from orderfsm.table import Table
@@ -153,10 +153,13 @@ class Noted:
 
     def _asked(self, configuration: str, event: str) -> list[Transition]:
         """The arrows that an event might have taken, had guards, actors and the rest been others."""
-        row = self.table.starts if configuration == START else self.table.rows.get(configuration, {})
-        steps = row[event].steps if event in row else ()
-        found = {id(arrow): arrow for step in steps for arrow in step.transitions if event in arrow.events}
-        return list(found.values())
+        cell = _cell(self.table, configuration, event)
+        here = self.table.configurations.get(configuration)
+        sources = {START} if here is None else here.states
+        taken = (arrow for step in (cell.steps if cell else ()) for arrow in step.transitions)
+        named = [arrow for arrow in taken if arrow.events and arrow.source in sources]
+        exactly = [arrow for arrow in named if event in arrow.events]
+        return list({id(arrow): arrow for arrow in exactly or named}.values())
 
     def _innermost(self, configuration: str) -> str:
         """The state that a configuration is in, or the innermost one around all that it is in at once."""
@@ -178,10 +181,15 @@ class Noted:
             self.aside.append(Note(f"{note.text} ({finding.path or self.chart.name})", note.tone))
 
 
-def _steps(table: Table, before: str, event: str, after: str) -> Iterator[Step]:
+def _cell(table: Table, before: str, event: str) -> Cell | None:
+    """What an event does in a configuration; one that the chart does not list, what stands in for it."""
     row = table.starts if before in ("", START) else table.rows.get(before, {})
-    if event in row:
-        yield from (step for step in row[event].steps if step.after == after)
+    return row.get(event) or row.get(table.stand_in(event) or "")
+
+
+def _steps(table: Table, before: str, event: str, after: str) -> Iterator[Step]:
+    cell = _cell(table, before, event)
+    yield from (step for step in (cell.steps if cell else ()) if step.after == after)
 
 
 def _refused(told: Counter[str]) -> Iterator[Note]:
