@@ -5,8 +5,8 @@ set -eu
 folder="${ORDERFSM_DIAGRAMS:-${XDG_CACHE_HOME:-$HOME/.cache}/orderfsm-diagrams}"
 
 wanted=""
-command -v dot >/dev/null || wanted="graphviz"
-command -v plantuml >/dev/null || wanted="$wanted plantuml default-jre-headless"
+command -v dot >/dev/null || wanted="graphviz fonts-dejavu-core"
+command -v plantuml >/dev/null || wanted="$wanted plantuml default-jre-headless fonts-dejavu-core"
 command -v npm >/dev/null || wanted="$wanted npm"
 if [ -n "$wanted" ]; then
   as_root=""
