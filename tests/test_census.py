@@ -27,6 +27,7 @@ from orderfsm.diagrams import Dwell, Overlay, render
 from orderfsm.lifecycle import Corrections, Lifecycle, Restated
 from orderfsm.sqlmodel import Order, async_engine, create_all
 from orderfsm.sqlmodel import engine as safe_engine
+from test_sweep import alarms
 
 WHY: dict[str, Any] = {"actor": "clerk", "reason": "a mistake"}
 
@@ -169,6 +170,27 @@ def test_conditions_on_the_order_choose_whose_orders_are_asked_about(engine: Eng
         assert sum(census.counts(session, only).values()) == 1
         assert census.dwell(session, only) == {"new": Dwell(days(2), days(2), 1)}
         assert census.dwell(session)["new"] == Dwell(days(2), days(3), 3)
+
+
+def test_timers_that_were_refused_are_told_where_their_orders_are(engine: Engine, kind: Kept, clock: Still) -> None:
+    chart = alarms(by=("watchman",))
+    orders, census = lifecycle(kind, chart, clock=clock), Census(chart, kind.store)
+    keys = [opened(engine, orders, kind) for _ in range(3)]
+    clock.forward(days=1)
+    assert [swept.outcome for swept in orders.sweep(engine)] == ["refused"] * 3
+    sent(engine, orders, keys[0], "stop")
+    opened(engine, orders, kind)
+    with Session(engine) as session:
+        found = census.refusals(session)
+    assert found == {("set", "ring", "not-permitted"): 2}
+    assert "2 refused: not-permitted" in render(chart, "svg", overlay=Overlay(refusals=found))
+
+
+def test_without_a_table_of_timers_no_refusals_are_told(engine: Engine) -> None:
+    store = READY_MADE.store
+    store.timers = None
+    with Session(engine) as session:
+        assert Census(LEASE, store).refusals(session) == {}
 
 
 def test_each_answer_is_one_statement(engine: Engine, kind: Kept) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     case,
     cast,
     func,
+    inspect,
     literal,
     not_,
     select,
@@ -24,8 +25,10 @@ from sqlalchemy import (
 from .chart import START
 from .corrections import SUPERSEDE, VOID
 from .diagrams import Dwell
+from .errors import Refused
 from .lifecycle.deadlines import MICROSECOND, Microseconds
 from .lifecycle.twin import twin
+from .pairing import keys_of
 from .sqlmodel.columns import utc
 from .table import compile
 
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["Census"]
 
 PERCENTS = (50, 95)
+REFUSED = tuple(sorted(refused.code for refused in Refused.__subclasses__()))
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -93,8 +97,29 @@ class Census:
             for state, many, p50, p95 in connection.execute(statement)
         }
 
+    def refusals(self, session: Session, *where: ColumnElement[bool]) -> dict[tuple[str, str, str], int]:
+        """(configuration, event, code) -> how many timers' events were refused to the orders that are there now.
+
+        These are the only refusals that are stored, until the timer's state is left; `Refusals` counts the others as
+        they are raised. Without a table of timers there are none.
+        """
+        if self.store.timers is None:
+            return {}
+        mapper: Any = inspect(self.store.timers)
+        timers, orders = mapper.local_table, self.store.pairing.orders
+        own = and_(*(local == key for key, local in self._referring(mapper)))
+        told = (orders.c.configuration, timers.c.event, timers.c.verdict)
+        counted = select(*told, func.count()).select_from(orders.join(timers, own)).group_by(*told).order_by(*told)
+        rows = session.connection(self.store.bind).execute(counted.where(timers.c.verdict.in_(REFUSED), *where))
+        return {(configuration, event, code): count for configuration, event, code, count in rows}
+
+    def _referring(self, mapper: Any) -> Iterator[tuple[Any, Any]]:
+        keys = keys_of(self.store.pairing.mapper, mapper.local_table, mapper.class_)
+        return ((column, local) for _, column, local in keys)
+
     acounts = twin(counts)
     adwell = twin(dwell)
+    arefusals = twin(refusals)
 
 
 class _Stays:
