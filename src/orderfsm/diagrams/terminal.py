@@ -161,7 +161,7 @@ def _grid(margin: str, rows: list[Row]) -> Iterator[str]:
         head = f"{margin}{shaft} {_padded(target, targets)}  "
         below = f"{margin.replace('●', ' ')}{' ' * (len(shaft) + targets + 3)}"
         first, *more = wrapped(event, max(WIDTH - _width(head), 20)) or ("",)
-        behind = " · ".join(told)
+        behind = " ".join(told)
         if not more and behind and _width(head) + max(events, _width(first)) + 2 + _width(behind) <= WIDTH:
             yield f"{head}{_padded(first, events)}  {printable(behind)}"
             continue
