@@ -229,7 +229,7 @@ PLANTUML_STATE = re.compile(r'state "([^"]*)" as (s_\w+) <<\w+>>(?: ##\[dashed\]
 PLANTUML_ARROW = re.compile(r"(\[\*\]|\w+) (?:-->|-\[[\w#,]*\]->) (\[\*\]|\w+)(?: : (.*))?")
 PLANTUML_OTHER = re.compile(
     r"@startuml|@enduml|hide (empty description|stereotype)|title .*|skinparam (state )?\{"
-    r"|(background|border|font|start|end|arrow|arrowFont|titleFont)Color(<<\w+>>)? #\w+"
+    r"|(background|border|font|start|end|activityBar|arrow|arrowFont|titleFont)Color(<<\w+>>)? #\w+"
     r"|arrowFontSize 11|shadowing false"
     r"|state fork_\d+ <<fork>>"
 )

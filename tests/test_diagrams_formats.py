@@ -169,7 +169,7 @@ SEEN = {
     "d2": ["class: plain_passed", "class: open_active", "class: [arrow; taken]"],
     "dot": ['style="rounded,filled", penwidth="2"]', 'penwidth="3.6"]', 'penwidth="3.2"'],
     "mermaid": ["class s_made passed", "class s_ready active", "s_made --> s_ready: ▸ pack"],
-    "plantuml": ["<<plain_passed>>", "<<open_active>>", "s_made -[#b3470b,bold]-> s_ready : pack"],
+    "plantuml": ["<<plain_passed>>", "<U+25B6> <b><U+25CB> ready</b>", "s_made -[#b3470b,bold]-> s_ready : pack"],
     "table": ["**`ready`**", "| taken |", "- `ready`: 3 orders"],
     "text": ["made • passed", "○ ready ◀ now » 3 orders", "══▶ ready  pack"],
 }

@@ -72,6 +72,7 @@ class _Diagram:
         yield f"{INDENT}shadowing false"
         yield f"{INDENT}backgroundColor {one['page']}"
         yield f"{INDENT}titleFontColor {one['ink']}"
+        yield f"{INDENT}activityBarColor {one['ink']}"
         yield f"{INDENT}arrowColor {one['line']}"
         yield f"{INDENT}arrowFontColor {one['soft']}"
         yield f"{INDENT}arrowFontSize 11"
@@ -97,7 +98,8 @@ class _Diagram:
         yield from (f"{self.ids[n.name]} --> [*]" for n in self.picture.inside(name) if n.kind is Kind.FINAL)
 
     def state(self, node: Node) -> Iterator[str]:
-        words = self.words(on_state(node, self.marks))
+        now = f"<U+{ord('▶'):X}> " if node.name in self.marks.active else ""
+        words = now + self.words(on_state(node, self.marks))
         border = " ##[dashed]" if node.kind is Kind.PARALLEL else ""
         said = f'state "{words}" as {self.ids[node.name]} <<{style(node, self.marks)}>>{border}'
         if node.kind not in AROUND:
@@ -133,10 +135,10 @@ class _Diagram:
     def marked(self, caption: Caption, line: str) -> str:
         if caption.style in ("title", "name"):
             return f"<b>{line}</b>"
-        if caption.style in ("answer", "detail"):
-            return f"<size:10>{line}</size>"
         if caption.tone in TONES:
-            return f"<size:10><color:{self.colours[TONES[caption.tone]][1]}>{line}</color></size>"
+            line = f"<color:{self.colours[TONES[caption.tone]][1]}>{line}</color>"
+        if caption.style in ("answer", "detail", "note"):
+            return f"<size:10>{line}</size>"
         return f"<i>{line}</i>" if caption.style == "unsure" else line
 
 
