@@ -441,9 +441,17 @@ def test_without_notes_a_drawing_is_as_it_was() -> None:
 def test_the_same_overlay_gives_the_same_drawing_whatever_the_order_of_the_data() -> None:
     chart = orderfsm.load("stat/order")
     one = everything(chart)
+    one = replace(one, covered=[*(one.covered or ()), *((f"gone_{n}", "go", "gone") for n in range(9))])
     assert one.covered
-    other = replace(one, covered=frozenset(one.covered), counts=dict(reversed((one.counts or {}).items())))
+    other = replace(
+        one,
+        covered=frozenset(one.covered),
+        counts=dict(reversed((one.counts or {}).items())),
+        refusals=dict(reversed((one.refusals or {}).items())),
+    )
     assert render(chart, "svg", overlay=one) == render(chart, "svg", overlay=other)
+    alone = [Overlay(refusals=overlay.refusals) for overlay in (one, other)]
+    assert render(chart, "svg", overlay=alone[0]) == render(chart, "svg", overlay=alone[1])
 
 
 # --- colours and signs

@@ -89,7 +89,7 @@ class Noted:
 
     def _elsewhere(self, noun: str, tone: str, counts: Mapping[str, int]) -> None:
         """Tell aside how much of it has no state in this chart, and the most frequent of what it has instead."""
-        found = sorted(((text, n) for text, n in counts.items() if n and text != START), key=lambda each: -each[1])
+        found = _most([(text, n) for text, n in counts.items() if n and text != START])
         if found:
             named = ", ".join(f"{text} ({n:,})" for text, n in found[:MOST])
             more = f" and {len(found) - MOST} more" if len(found) > MOST else ""
@@ -194,10 +194,14 @@ def _steps(table: Table, before: str, event: str, after: str) -> Iterator[Step]:
 
 def _refused(told: Counter[str]) -> Iterator[Note]:
     """The most frequent refusals first; the rest as a number."""
-    found = sorted(told.items(), key=lambda each: -each[1])
+    found = _most(told.items())
     yield from (Note(f"{count:,} refused: {said}", "refused") for said, count in found[:MOST])
     if rest := sum(count for _, count in found[MOST:]):
         yield Note(f"{rest:,} more refused", "refused")
+
+
+def _most(told: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+    return sorted(told, key=lambda each: (-each[1], each[0]))
 
 
 def _meant(chart: Chart, finding: Finding) -> list[Transition]:

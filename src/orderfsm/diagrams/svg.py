@@ -103,7 +103,8 @@ def _told(chart: Chart, overlay: Overlay, marked: Marks) -> str:
     if overlay.taken:
         parts.append(f"Its history has {len(overlay.taken)} entries.")
     parts += (f"{note.text}." for note in marked.aside)
-    parts += (f"{name}: {_listed(notes)}." for name, notes in marked.on_states.items())
+    noted = [state.name for state in chart.states if marked.of_state(state.name)]
+    parts += (f"{name}: {_listed(marked.of_state(name))}." for name in noted)
     return " ".join([*parts, *(f"{_arrow(arrow, marked)}." for arrow in chart.transitions)])
 
 
