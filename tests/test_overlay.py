@@ -621,3 +621,12 @@ def test_codes_of_two_charts_can_be_compared() -> None:
     )
     assert "canceled" in states(root, "removed")
     assert "user_cancelled" in states(root, "added")
+
+
+@pytest.mark.parametrize("detail", diagrams.DETAILS)
+@pytest.mark.parametrize("format", diagrams.FORMATS)
+def test_every_format_and_detail_tells_all_that_belongs_nowhere(format: str, detail: str) -> None:
+    chart = orderfsm.load("stat/order")
+    text = render(chart, format, detail=detail, overlay=everything(chart))
+    for said in ("2 orders not opened yet", "3 orders elsewhere", "1 stay elsewhere", "1 refusal elsewhere"):
+        assert said in re.sub(r"#(\d+);", lambda found: chr(int(found[1])), text)

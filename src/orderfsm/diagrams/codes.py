@@ -69,11 +69,13 @@ class Coded:
         )
 
     def _dwell(self, dwell: Mapping[str, Dwell]) -> Iterator[tuple[str, Dwell]]:
-        """The times of states that are active just when an order shows one code."""
+        """The times of states that are active just when an order shows one code, and of states that the chart lacks."""
         there = compile(self.original).configurations.values()
         for state, found in dwell.items():
             shown = {self.names[here] for here in there if state in here.states}
-            if len(shown) == 1 and all(state in here.states for here in there if self.names[here] in shown):
+            if state not in self.original.by_name:
+                yield state, found
+            elif len(shown) == 1 and all(state in here.states for here in there if self.names[here] in shown):
                 yield shown.pop(), found
 
 
