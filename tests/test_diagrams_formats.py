@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,8 @@ from kept_diagrams import (
 )
 from orderfsm import catalogue, diagrams
 from orderfsm.chart import START, Basis, Category, Chart, Guard, Kind, ReasonRule, State, Transition
-from orderfsm.diagrams import Overlay
+from orderfsm.diagrams import Dwell, Overlay
+from orderfsm.diagrams.codes import coded
 from orderfsm.diagrams.picture import gathered, picture
 from random_charts import charts
 from test_diagrams import shop
@@ -268,6 +270,25 @@ def test_the_code_of_a_configuration_is_marked_and_numbers_are_added_up(format: 
     assert f"{2 * len(held)} orders" in counted
     with pytest.raises(orderfsm.StoredStateUnknown, match="stapi/order"):
         diagrams.render(chart, format, detail="codes", configuration="nowhere")
+
+
+def test_what_is_known_is_told_in_codes() -> None:
+    chart = orderfsm.load("stapi/order")
+    first, second = [text for text in orderfsm.compile(chart).configurations if text.startswith("held_")][:2]
+    stay = Dwell(timedelta(hours=1), timedelta(hours=2))
+    told = coded(chart).overlay(
+        Overlay(
+            current=first,
+            taken=(("accepted", first), (first, second), ("gone", "accepted")),
+            dwell={"accepted": stay, "held": stay, "held_accepted": stay, "fulfilment": stay, "gone": stay},
+            refusals={(first, "ship", "not-enabled"): 2, (second, "ship", "not-enabled"): 3},
+            covered=[("accepted", "hold", first), (first, "hold", second)],
+        )
+    )
+    assert (told.current, told.taken) == ("held", (("accepted", "held"), ("gone", "accepted")))
+    assert told.dwell == {"accepted": stay, "held": stay, "gone": stay}
+    assert told.refusals == {("held", "ship", "not-enabled"): 5}
+    assert told.covered == [("accepted", "hold", "held")]
 
 
 # --- kept as files
