@@ -1,0 +1,113 @@
+"""Sends written as a scenario, in the YAML of a chart's `scenarios:`.
+
+What a scenario cannot tell (an actor's id, a reason's text, another first step than the first) is told in a comment.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from orderfsm import Actor, Reason
+from orderfsm.chart import OPEN
+from orderfsm.table import compile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from orderfsm import Chart, Step
+
+    from .send import Send
+
+__all__ = ["lines"]
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
+
+
+def lines(
+    chart: Chart, title: str, sends: Sequence[Send], steps: Sequence[Step], *, then: str = "", refused: str = ""
+) -> Iterator[str]:
+    """The lines of one item; `then` is where it ends, `refused` the error that the last send meets."""
+    yield f"- title: {_quoted(title)}"
+    if chart.profile == "strict":
+        yield "  profile: strict"
+    opened = bool(sends) and bool(steps) and sends[0].event == OPEN
+    told = sends[1:] if opened else sends
+    yield from _opening(chart, sends, steps)
+    now = sends[0].now if opened else None
+    if told:
+        yield "  send:"
+        for send in told:
+            yield f"    - {_flow(_said(send, now))}{_untold(send)}"
+            now = send.now or now
+    elif steps:
+        yield f"  codes: {_flow([steps[0].after.code])}"
+    if refused or then:
+        yield f"  refused: {refused}" if refused else f"  then: {_flow(then)}"
+
+
+def _opening(chart: Chart, sends: Sequence[Send], steps: Sequence[Step]) -> Iterator[str]:
+    if not (sends and steps and sends[0].event == OPEN):
+        return
+    first = compile(chart).starts[OPEN].steps[0]
+    if steps[0] is not first:
+        yield f"  # begins in {steps[0].after}; a scenario begins in {first.after}"
+    if sends[0].now is not None and len(sends) > 1:
+        yield f"  at: {_flow(_moment(sends[0].now))}"
+
+
+def _said(send: Send, before: datetime | None) -> dict[str, Any]:
+    """What a scenario tells of one send; its moment where it is another one than before."""
+    actor, reason = send.actor, send.reason
+    told: dict[str, Any] = {
+        "event": send.event,
+        "actor": actor.role if isinstance(actor, Actor) else actor,
+        "reason": reason.code or reason.text if isinstance(reason, Reason) else reason,
+        "links": [link.rel for link in send.links],
+        "payload": send.payload,
+        **{name: value for name, value in (send.facts or {}).items() if name in ("order", "items")},
+        "now": _moment(send.now) if send.now != before and send.now is not None else None,
+        "guards": dict(send.guards),
+    }
+    return {name: value for name, value in told.items() if value not in (None, {}) and (value or name != "links")}
+
+
+def _untold(send: Send) -> str:
+    """A comment with what a scenario cannot tell of a send."""
+    other = {name: value for name, value in (send.facts or {}).items() if name not in ("order", "items")}
+    told = [f"the facts have {name} = {value!r}" for name, value in other.items()]
+    if isinstance(send.actor, Actor) and (send.actor.id or send.actor.label):
+        told.append(f"the actor is {send.actor!r}")
+    return f"  # {'; '.join(told)}" if told else ""
+
+
+def _moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _flow(value: Any) -> str:
+    """A value in YAML's flow style; texts are quoted unless they are plain names."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_flow(name)}: {_flow(each)}" for name, each in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
+        return value
+    if isinstance(value, date):
+        value = _moment(value) if isinstance(value, datetime) else value.isoformat()
+    return _quoted(value) if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _quoted(text: str) -> str:
+    """A text in double quotes. YAML knows the escapes of JSON, but not its pairs of surrogates."""
+    return json.dumps(text, ensure_ascii=False).translate(_Unprintable())
+
+
+class _Unprintable(dict[int, str]):
+    """What stands for a character that is not printed: its escape in YAML."""
+
+    def __missing__(self, code: int) -> str | int:
+        return code if chr(code).isprintable() else f"\\U{code:08x}"
