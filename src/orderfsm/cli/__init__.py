@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+from .stand_ins import stand_in
+
 __all__ = ["main"]
 
 
@@ -20,4 +22,5 @@ def main() -> None:
         sys.exit(2)
     if sys.stdout is None:  # as under a supervisor that has closed it
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as long as the process
+    stand_in(sys.stdout)
     app(prog_name="orderfsm")
