@@ -15,13 +15,15 @@ from orderfsm.refusals import Refusals
 
 from .answer import Misused
 from .database import engine_of, told
+from .records import entries_of, store_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sqlmodel import Session
 
     from orderfsm.chart import Chart
+    from orderfsm.history import Entry
     from orderfsm.sqlmodel import SqlStore
 
 __all__ = ["Evidence"]
@@ -78,7 +80,7 @@ class Evidence:
 
         store, where = self._tables(chart)
         census = Census(chart, store)
-        one = _one(session, store, self.order) if self.order is not None else Overlay()
+        one = Overlay() if self.order is None else _way(entries_of(session, store, self.order))
         return replace(
             one,
             counts=census.counts(session, *where) if self.counts else None,
@@ -87,39 +89,13 @@ class Evidence:
 
     def _tables(self, chart: Chart) -> tuple[SqlStore, tuple[Any, ...]]:
         """A lifecycle's tables; or the ready-made ones, and of these the orders of the chart."""
-        from orderfsm.sqlmodel import Order, OrderHistory, SqlStore
-
-        from .watching import named
-
-        if self.lifecycle is not None:
-            return named(self.lifecycle).store, ()
-        return SqlStore(Order, OrderHistory), (Order.chart == chart.name,)
+        store = store_of(self.lifecycle)
+        return store, (store.order.chart == chart.name,) if self.lifecycle is None else ()
 
 
-def _one(session: Session, store: SqlStore, wanted: str) -> Overlay:
-    """Where an order is, and its way."""
-    from orderfsm.sqlmodel import Order
-
-    from .records import order_of
-
-    order: Any = order_of(session, wanted) if store.order is Order else _own(session, store, wanted)
-    entries = store.entries(session, order)
-    if not entries:
-        raise Misused(f"order {wanted} was never opened: it has no history")
+def _way(entries: Sequence[Entry]) -> Overlay:
+    """Where an order is, and how it came there."""
     return Overlay(entries[-1].after, tuple((entry.before or "", entry.after) for entry in entries))
-
-
-def _own(session: Session, store: SqlStore, wanted: str) -> Any:
-    """The order of a service's own with that key, of one column."""
-    columns = [column for _, column, _ in store.pairing.keys]
-    try:
-        key = columns[0].type.python_type(wanted) if len(columns) == 1 else None
-    except ValueError:
-        key = None
-    found = None if key is None else session.get(store.order, key)
-    if found is None:
-        raise Misused(f"there is no {store.order.__name__} with the key {wanted}")
-    return found
 
 
 def _refusals(path: Path, chart: Chart) -> dict[tuple[str, str, str], int]:

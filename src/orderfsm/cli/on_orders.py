@@ -46,10 +46,14 @@ def conform(
 
 def history(
     order: Annotated[
-        str, typer.Argument(metavar="ORDER", help="The id or the reference of an order in the ready-made tables.")
+        str, typer.Argument(metavar="ORDER", help="Its key, or the reference of an order in the ready-made tables.")
     ],
     *,
     database: Annotated[str, typer.Option("--database", metavar="URL", help="A SQLAlchemy URL.")],
+    lifecycle: Annotated[
+        str | None,
+        typer.Option("--lifecycle", metavar="MODULE:ATTRIBUTE", help="For tables of your own: a Lifecycle of yours."),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Print the history of a stored order.
@@ -60,7 +64,7 @@ def history(
     def answer() -> Answer:
         from .records import history
 
-        return history(database, order)
+        return history(database, order, lifecycle)
 
     give(answer, as_json=json)
 

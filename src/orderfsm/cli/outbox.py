@@ -105,9 +105,11 @@ def relay(asked: Relaying, receiving: Receiving, *, every: str | None, as_json: 
 
 
 def _orders(lifecycle: str | None) -> SqlStore | Lifecycle:
+    if lifecycle is not None:
+        return named(lifecycle)
     from orderfsm.sqlmodel import Order, OrderHistory, SqlStore
 
-    return SqlStore(Order, OrderHistory) if lifecycle is None else named(lifecycle)
+    return SqlStore(Order, OrderHistory)
 
 
 def _drained(going: Relay) -> Iterator[Delivery]:

@@ -12,15 +12,19 @@ from orderfsm.conformance import conform as judge
 from .answer import Answer, Grid, Heading, Misused, Verbatim
 from .charts import open_chart
 from .database import complaint, engine_of, told, url_of
+from .watching import named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orderfsm.sqlmodel import Order
+    from orderfsm.history import Entry
+    from orderfsm.sqlmodel import Order, SqlStore
 
     from .answer import Block
 
-__all__ = ["conform", "demo", "history", "order_of"]
+__all__ = ["conform", "demo", "entries_of", "history", "store_of"]
+
+OWN = "for tables of your own add --lifecycle MODULE:ATTRIBUTE"
 
 LONGEST_ID = 18
 """How many digits an id has at most, so that databases can hold it."""
@@ -55,24 +59,52 @@ def _log(data: dict[str, Any]) -> Iterator[Block]:
 # --- stored histories
 
 
-def history(database: str, wanted: str) -> Answer:
-    """The history of an order in the ready-made tables, in the shape of STAT's order status."""
+def history(database: str, wanted: str, lifecycle: str | None) -> Answer:
+    """The history of an order, in the shape of STAT's order status."""
     from sqlmodel import Session
 
     from orderfsm.demo.statuses import statuses
-    from orderfsm.sqlmodel import Order, OrderHistory, SqlStore
 
-    engine = engine_of(database)
+    store, engine = store_of(lifecycle), engine_of(database)
     with told(engine), Session(engine) as session:
-        order = order_of(session, wanted)
-        entries = SqlStore(Order, OrderHistory).entries(session, order)
-    if not entries:
-        raise Misused(f"order {wanted} was never opened: it has no history")
-    data = statuses(entries)
+        data = statuses(entries_of(session, store, wanted))
     return Answer(data, [Verbatim(json.dumps(data, indent=2))])
 
 
-def order_of(session: Any, wanted: str) -> Order:
+def store_of(lifecycle: str | None) -> SqlStore:
+    """The tables of a lifecycle of the service's own; left out, the ready-made ones."""
+    if lifecycle is not None:
+        return named(lifecycle).store
+    from orderfsm.sqlmodel import Order, OrderHistory, SqlStore
+
+    return SqlStore(Order, OrderHistory)
+
+
+def entries_of(session: Any, store: SqlStore, wanted: str) -> list[Entry]:
+    """The history of the order with that key, or a ready-made one's with that reference; raises Misused without one."""
+    from orderfsm.sqlmodel import ready_made
+
+    order: Any = _ready_made(session, wanted) if ready_made(store.order) else _own(session, store, wanted)
+    entries = store.entries(session, order)
+    if not entries:
+        raise Misused(f"order {wanted} was never opened: it has no history")
+    return entries
+
+
+def _own(session: Any, store: SqlStore, wanted: str) -> Any:
+    """The order of a service's own with that key, of one column."""
+    columns = [column for _, column, _ in store.pairing.keys]
+    try:
+        key = columns[0].type.python_type(wanted) if len(columns) == 1 else None
+    except ValueError:
+        key = None
+    found = None if key is None else session.get(store.order, key)
+    if found is None:
+        raise Misused(f"there is no {store.order.__name__} with the key {wanted}")
+    return found
+
+
+def _ready_made(session: Any, wanted: str) -> Order:
     """The order with that id, else the only one with that reference."""
     from sqlmodel import select
 
@@ -86,7 +118,7 @@ def order_of(session: Any, wanted: str) -> Order:
         if len(several) > 1:
             raise Misused(f"several orders have the reference {wanted}; say the id")
     if found is None:
-        raise Misused(f"there is no order with the id or reference {wanted}")
+        raise Misused(f"there is no order with the id or reference {wanted}; {OWN}")
     return found  # type: ignore[no-any-return]
 
 

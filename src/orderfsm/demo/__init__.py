@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orderfsm
+from orderfsm import sqlmodel
 from orderfsm.conformance import conform, read_log
-from orderfsm.sqlmodel import create_all
-from orderfsm.sqlmodel import engine as safe_engine
 
 from .lives import VOCABULARIES
 from .stage import Stage, Unexpected
@@ -32,9 +31,9 @@ def run(database: str | None = None, logs: Path | None = None) -> dict[str, Any]
     folder of the event log. Raises Unexpected when a life goes otherwise than its script says.
     """
     if database is not None:
-        return {"vocabularies": _on(safe_engine(database)), "log": log_account(logs)}
+        return {"vocabularies": _on(sqlmodel.engine(database)), "log": log_account(logs)}
     with tempfile.TemporaryDirectory(prefix="orderfsm-demo-") as folder:
-        engine = safe_engine(f"sqlite:///{folder}/demo.db", durability="relaxed")
+        engine = sqlmodel.engine(f"sqlite:///{folder}/demo.db", durability="relaxed")
         return {"vocabularies": _on(engine), "log": log_account(logs)}
 
 
@@ -47,7 +46,7 @@ def _on(engine: Engine) -> list[dict[str, Any]]:
 
 def vocabulary_accounts(engine: Engine) -> list[dict[str, Any]]:
     """One account per vocabulary; the tables are created where they are missing."""
-    create_all(engine)
+    sqlmodel.create_all(engine)
     accounts = []
     for script in VOCABULARIES:
         stage = Stage(engine, script)

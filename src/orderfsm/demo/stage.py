@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import Session
 
 import orderfsm
+from orderfsm import sqlmodel
 from orderfsm.errors import OrderFsmError, Refused
 from orderfsm.graph import path
 from orderfsm.history import replay
 from orderfsm.lifecycle import Lifecycle
 from orderfsm.rollup import rollup
-from orderfsm.sqlmodel import Order, OrderHistory, SqlStore
 
 from .statuses import moment, statuses
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from orderfsm.chart import Chart
     from orderfsm.history import Entry
+    from orderfsm.sqlmodel import Order
 
     from .script import Act, Life, Vocabulary
 
@@ -68,10 +69,10 @@ class Stage:
         self.clock = Clock(script.begin)
         self.chart: Chart = orderfsm.load(script.chart)
         self.item_chart = None if self.chart.rollup is None else orderfsm.load(self.chart.rollup.items)
-        store = SqlStore(Order, OrderHistory)
+        store = sqlmodel.SqlStore(sqlmodel.Order, sqlmodel.OrderHistory)
         self.orders = Lifecycle(self.chart, store, facts=self.facts, clock=self.clock)
         self.lines = None if self.item_chart is None else Lifecycle(self.item_chart, store, clock=self.clock)
-        self.on = Played(Order())
+        self.on = Played(sqlmodel.Order())
 
     def facts(self, _: object, order: Order) -> Mapping[str, Any]:
         """What guards read: the order's own data, and its items."""
@@ -91,10 +92,10 @@ class Stage:
 
     def begin(self, session: Session, life: Life) -> None:
         """Open the order of a life and its items."""
-        self.on = Played(Order(reference=f"{self.script.chart}: {life.title}", data=dict(life.data)))
+        self.on = Played(sqlmodel.Order(reference=f"{self.script.chart}: {life.title}", data=dict(life.data)))
         self.orders.open(session, self.on.order, life.opening, actor=life.opened_by)
         for number in range(1, life.items + 1):
-            item = Order(reference=f"{self.script.chart}: {life.title}, item {number:02}")
+            item = sqlmodel.Order(reference=f"{self.script.chart}: {life.title}, item {number:02}")
             self.lifecycle(number).open(session, item, actor=self.script.item_actor)
             self.on.items.append(item)
 

@@ -39,6 +39,11 @@ __all__ = [
 ]
 
 
+def ready_made(model: type) -> bool:
+    """Whether a class is one of the ready-made ones; asking does not define them."""
+    return model.__module__ == f"{__name__}.tables"
+
+
 def __getattr__(name: str) -> Any:
     """Define the ready-made tables when one is first asked for."""
     if name in ("Order", "OrderHistory", "OrderHold", "OrderOutbox", "OrderTimer", "create_all"):

@@ -15,7 +15,7 @@ from orderfsm.http.principal import Principal
 from orderfsm.http.route import Route
 from orderfsm.http.strict import StrictRequest
 from orderfsm.lifecycle import Lifecycle
-from orderfsm.sqlmodel import Order, Stateful
+from orderfsm.sqlmodel import Stateful, ready_made
 
 from .answers import EntryShown, EventsShown, ExplanationShown, HistoryShown, Moved, StatusShown
 from .asking import Asking
@@ -68,7 +68,7 @@ def router(
     subject = Subject(lifecycle, visible, shown, Keys(lifecycle.store))
     make = endpoints(sessions, lifecycle.store.bind, _injected(principal, subject.keys, require))
     made = APIRouter(route_class=GenericRoute, tags=[path.strip("/")])
-    making = opening or (ready_made if lifecycle.store.order is Order else None)
+    making = opening or (_make_order if ready_made(lifecycle.store.order) else None)
     for place, operations in _operations(subject, path, making).items():
         for operation in operations:
             operation.add(made, place, make(operation.plan))
@@ -76,8 +76,10 @@ def router(
     return made
 
 
-def ready_made(session: Session, who: Principal, payload: Mapping[str, Any]) -> Stateful:
+def _make_order(session: Session, who: Principal, payload: Mapping[str, Any]) -> Stateful:
     """An order of the ready-made table, which keeps what it was opened with."""
+    from orderfsm.sqlmodel import Order
+
     return Order(data=dict(payload))
 
 
@@ -109,7 +111,7 @@ def _injected(principal: Callable[..., Any], keys: Keys, require: Collection[str
 def _operations(subject: Subject, path: str, making: Making | None) -> dict[str, list[Operation]]:
     """The operations of each path."""
     one = f"{path}/{subject.keys.template}"
-    asking, sending = Asking(subject), Sending(subject, making or ready_made)
+    asking, sending = Asking(subject), Sending(subject, making or _make_order)
     name = f"{path.strip('/')}/{subject.lifecycle.chart.name}".replace("/", "_")
     opens = [Operation("POST", f"{name}_open", sending.open, Moved, 201)] if making else []
     found = {  # the busiest first: that is how they are looked through
