@@ -23,8 +23,17 @@ if TYPE_CHECKING:
 __all__ = ["Attempt", "Send", "Walk"]
 
 
+class _Shown:
+    """Shown by Hypothesis as by everybody else; it would write out every field, the whole chart among them."""
+
+    __slots__ = ()
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001 - the printer's protocol
+        printer.text(repr(self))
+
+
 @dataclass(frozen=True, slots=True, repr=False)
-class Send:
+class Send(_Shown):
     """One event as somebody sends it.
 
     `facts` is what guards read beside payload, actor and now (`order`, `items`), `guards` what the application's guards
@@ -76,7 +85,7 @@ def _always(answer: bool) -> Callable[[Mapping[str, Any]], bool]:  # noqa: FBT00
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Walk:
+class Walk(_Shown):
     """The sends of a legal life, from its opening on, with the steps they are and the entries they leave.
 
     Made with `Walk.of`, and lengthened with `then`. `title` is what pytest calls it.
@@ -141,7 +150,7 @@ class Walk:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Attempt:
+class Attempt(_Shown):
     """One more send at the end of a walk, and what has to become of it: a `step`, or a refusal.
 
     `refused` is the code of the error (`reason-needed`), `blocker` that of its first blocker (`reason-missing`); both

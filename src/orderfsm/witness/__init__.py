@@ -20,7 +20,7 @@ from .equations import solve
 from .search import Search
 from .survey import Goal, Survey
 
-__all__ = ["NOW", "Witness", "witness"]
+__all__ = ["NOW", "Witness", "goals_of", "witness"]
 
 
 def witness(
@@ -31,7 +31,7 @@ def witness(
     Every witness is checked with `Expression.evaluate`. None is no proof that there is none. With `active` the active
     states are fixed; without, in_state() may be answered either way.
     """
-    goals = [goal for expression, answer in wanted for goal in _goals(expression.root, answer)]
+    goals = [goal for expression, answer in wanted for goal in goals_of(expression.root, answer)]
     survey = Survey(goals, None if active is None else frozenset(active))
     for node, _ in goals:
         solve(survey, node)
@@ -42,12 +42,12 @@ def witness(
     return None
 
 
-def _goals(node: Node, wanted: bool) -> Iterator[Goal]:  # noqa: FBT001 - a wanted answer, not a switch
+def goals_of(node: Node, wanted: bool) -> Iterator[Goal]:  # noqa: FBT001 - a wanted answer, not a switch
     """The wanted answer taken apart: `a and b` true is a true and b true; `a or b` false is a false and b false."""
     if isinstance(node, Not):
-        yield from _goals(node.term, not wanted)
+        yield from goals_of(node.term, not wanted)
     elif isinstance(node, And if wanted else Or):
         for term in node.parts:
-            yield from _goals(term, wanted)
+            yield from goals_of(term, wanted)
     else:
         yield node, wanted
