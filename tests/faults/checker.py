@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, text
 
-from faults.linearizable import Operation, problems
 from faults.log import Call, calls
 from faults.workload import EDGES, EMITTING, PATIENCE
 from orderfsm.sqlmodel import UtcDateTime
+from orderfsm.testing.explorer.linearizable import Operation, problems
 
 __all__ = ["Row", "Verdict", "check", "judged"]
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from faults.linearizable import Operation, problems
+from orderfsm.testing.explorer.linearizable import Operation, problems
 
 
 def append(name: str, invoked: int, answered: int | None, place: int | None = None) -> Operation:

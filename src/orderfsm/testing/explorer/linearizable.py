@@ -38,9 +38,8 @@ def problems(operations: Iterable[Operation], final: Sequence[Hashable]) -> list
 
 
 def _misplaced(op: Operation, places: dict[Hashable, int], length: int) -> str | None:
-    if op.answered is None:
+    if op.answered is None or op.result is None:
         return None
-    assert op.result is not None
     if op.name is None:
         return None if 0 <= op.result <= length else f"a read saw {op.result} elements, in the end there are {length}"
     place = places.get(op.name)
