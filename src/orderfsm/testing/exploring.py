@@ -1,0 +1,110 @@
+"""The shortest legal walks to everywhere, each with the sends that it takes; what was not reached, and why.
+
+Where an order has been decides some guards, so that a situation is a configuration and those states asked about that
+the order has been in. Breadth first; of equally short walks the first in the document.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from orderfsm import compile
+
+from .moves import extended, moves
+from .send import Walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orderfsm import Chart
+
+    from .moves import Move
+
+__all__ = ["Explored", "Situation", "explored", "shortest"]
+
+Situation = tuple[str | None, frozenset[str]]
+
+
+@dataclass(slots=True)
+class Explored:
+    """What legal walks come to: the shortest one to each situation, and the one that goes on by each move from there.
+
+    `failed` holds the moves for which no facts were found, with the walk that came to where they begin.
+    """
+
+    asked: frozenset[str]
+    walks: dict[Situation, Walk] = field(default_factory=dict)
+    taken: dict[tuple[Situation, Move], Walk] = field(default_factory=dict)
+    failed: list[tuple[Walk, Move]] = field(default_factory=list)
+
+    def situation(self, walk: Walk) -> Situation:
+        """Where a walk ends, and what it has been in of what guards ask about."""
+        return walk.configuration, self.asked & _seen(walk)
+
+    @property
+    def configurations(self) -> dict[str, Walk]:
+        """The shortest walk to each configuration that walks come to."""
+        found: dict[str, Walk] = {}
+        for (configuration, _), walk in self.walks.items():
+            if configuration is not None:
+                found.setdefault(configuration, walk)
+        return found
+
+    def onwards(self, walk: Walk) -> Iterator[tuple[Move, Walk]]:
+        """The moves that were found from a walk's end, each with the walk that makes it there."""
+        for move in moves(compile(walk.chart), walk.configuration):
+            if (self.situation(walk), move) in self.taken:
+                longer = extended(walk, move)
+                if longer is not None:
+                    yield move, longer
+
+
+def _seen(walk: Walk) -> frozenset[str]:
+    return frozenset(name for step in walk.steps for name in step.after.states)
+
+
+def explored(chart: Chart) -> Explored:
+    """What walks of the chart come to; worked out once and kept with its table."""
+    memo = compile(chart).memo
+    if "testing.explored" not in memo:
+        memo["testing.explored"] = _explored(chart)
+    found: Explored = memo["testing.explored"]
+    return found
+
+
+def shortest(chart: Chart, configuration: str) -> Walk | None:
+    """The shortest legal walk to a configuration; None when none was found."""
+    return explored(chart).configurations.get(configuration)
+
+
+def _explored(chart: Chart) -> Explored:
+    table = compile(chart)
+    found = Explored(_asked(chart))
+    start = Walk(chart)
+    found.walks[found.situation(start)] = start
+    waiting = deque(found.walks)
+    while waiting:
+        situation = waiting.popleft()
+        walk = found.walks[situation]
+        for move in moves(table, walk.configuration):
+            longer = extended(walk, move) if move.step is not None else None
+            if longer is None:
+                found.failed.append((walk, move))
+                continue
+            found.taken[situation, move] = longer
+            where = found.situation(longer)
+            if where not in found.walks:
+                found.walks[where] = longer
+                waiting.append(where)
+    found.failed = [(walk, move) for walk, move in found.failed if move.step is not None]
+    return found
+
+
+def _asked(chart: Chart) -> frozenset[str]:
+    """The states that some guard asks the past about."""
+    table = compile(chart)
+    everywhere = (move for configuration in (None, *table.rows) for move in moves(table, configuration))
+    guards = {expression for move in everywhere for expression, _ in move.wanted if expression.asks_history}
+    return frozenset(name for expression in guards for name in expression.states)
