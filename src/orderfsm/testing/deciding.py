@@ -55,7 +55,8 @@ class Way:
 def guard_outcomes(chart: Chart) -> Suite[Attempt]:
     """For every term of every guard two attempts between which it alone decides.
 
-    The application's guards are terms of their own: they answer yes once, and no once. A guard is told by its event and its text, wherever it is asked.
+    The application's guards are terms of their own: they answer yes once, and no once. A guard is told by its event and
+    its text, wherever it is asked.
     """
     here = explored(chart)
     attempts: dict[str, Attempt] = {}
