@@ -490,6 +490,12 @@ MALFORMED = [
         "rename one; `code` may be equal",
     ),
     (chart_with("evnts: {}\n"), "5:1: evnts: a chart has no key `evnts`", "did you mean events?"),
+    (chart_with("transitions: []\n"), "5:1: transitions: a chart has no key `transitions`", "did you mean events?"),
+    (
+        chart_with("events: {go: {from: a, dest: b}}\n"),
+        "5:24: events.go.dest: an arrow has no key `dest`",
+        "did you mean to?",
+    ),
     (
         chart_with("zzz: {}\n"),
         "5:1: zzz: a chart has no key `zzz`",
@@ -672,7 +678,7 @@ MALFORMED = [
     (
         chart_with("events: {go: {from: a, to: b, when: 'payload.x >'}}\n"),
         "5:38: events.go.when: not an expression: invalid syntax",
-        "",
+        "compare with ==, !=, <, <=, >, >= or in, and combine with and, or, not",
     ),
     (
         chart_with(

@@ -878,3 +878,23 @@ def test_a_timestamp_is_an_aware_datetime(text: str, expected: datetime) -> None
 def test_what_is_no_timestamp_is_refused(text: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         parse_timestamp(text)
+
+
+@pytest.mark.parametrize(
+    ("typed", "remedy"),
+    [
+        ("payload.a && payload.b", "write and instead of &&"),
+        ("payload.a || payload.b", "write or instead of ||"),
+        ("!payload.a", "write not instead of !"),
+        ("payload.a =< 4", "write <= instead of =<"),
+        ("payload.a => 4", "write >= instead of =>"),
+        ("payload.a <> 4", "write != instead of <>"),
+        ("payload.a === 4", "write == instead of ==="),
+        ("payload.a = 4", "write == instead of ="),
+        ("payload.a == '&&' and", "compare with ==, !=, <, <=, >, >= or in, and combine with and, or, not"),
+    ],
+)
+def test_what_is_spelled_as_elsewhere_is_told_as_it_is_spelled_here(typed: str, remedy: str) -> None:
+    with pytest.raises(ExpressionError, match="not an expression") as caught:
+        parse(typed)
+    assert caught.value.remedy == remedy

@@ -10,7 +10,7 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src" / "orderfsm"
 MODULES = sorted(path.relative_to(SOURCE) for path in SOURCE.rglob("*.py"))
 
-SQL = {"greenlet", "psycopg", "pydantic", "sqlalchemy", "sqlmodel"}
+SQL = {"greenlet", "psycopg", "pydantic", "pydantic_core", "sqlalchemy", "sqlmodel"}
 TERMINAL = {"click", "rich", "typer"}
 MAY_IMPORT = {
     "document": {"ruamel"},

@@ -617,6 +617,27 @@ def test_a_page_that_is_none_is_refused(long: tuple[httpx.Client, str], query: s
     assert (answer.status_code, answer.json()["code"]) == (422, "request-invalid")
 
 
+@pytest.mark.parametrize(
+    ("body", "place", "said"),
+    [
+        (
+            {"event": "accept", "copies": 3},
+            "body",
+            "holds a field that is not known; leave it out. It may have as, reason, links, payload, occurred_at, event",
+        ),
+        ({"event": "accept", "reason": "rush"}, "body.reason", "give an object; it may have code, text"),
+        (
+            {"event": "accept", "links": [{"rel": "x", "url": "/x"}]},
+            "body.links.0",
+            "holds a field that is not known; leave it out. It may have rel, href, type, title",
+        ),
+    ],
+)
+def test_what_a_body_may_have_is_told(api: httpx.Client, body: dict[str, Any], place: str, said: str) -> None:
+    answer = api.post(f"{opened(api)}/events", json=body, headers=as_("press"))
+    assert (answer.status_code, answer.json()["errors"]) == (422, [{"place": place, "detail": said}])
+
+
 FORMULAS = ("=cmd|'/c calc'!A1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "\uff1d1", "\n=1")
 
 

@@ -14,13 +14,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, ForeignKeyConstraint, MetaData, create_engine, event, inspect, text
-from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, StatementError
 from sqlalchemy.orm import registry
 from sqlmodel import Field, Session, SQLModel, select
 
 import orderfsm.sqlmodel
 from kept import KINDS, READY_MADE, Kept, database, lifecycle
 from orderfsm.errors import ChartError, DirectAssignment, UnsafeSettings
+from orderfsm.lifecycle import Lifecycle
 from orderfsm.sqlmodel import (
     HistoryEntry,
     Order,
@@ -471,3 +472,18 @@ def test_other_databases_are_left_alone() -> None:
     with unknown.connect() as connection:
         assert connection.connection.dbapi_connection.isolation_level == ""  # type: ignore[union-attr]
     unknown.dispose()
+
+
+class Unmade(Apart, Stateful, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+
+
+class UnmadeHistory(Apart, HistoryEntry, table=True):
+    order_id: int = Field(foreign_key="unmade.id")
+
+
+def test_tables_that_nobody_has_made_are_told_with_what_makes_them(engine: Engine) -> None:
+    orders = Lifecycle(orderfsm.load("stat/order"), SqlStore(Unmade, UnmadeHistory))
+    with Session(engine) as session, pytest.raises(DBAPIError, match="unmade") as raised:
+        orders.open(session, Unmade(), actor="customer")
+    assert "create_all(engine)" in raised.value.__notes__[-1]

@@ -84,7 +84,8 @@ def tell(make: Callable[[], Answer], *, as_json: bool) -> int:
         _complain(error)
         return 2
     except ModuleNotFoundError as missing:
-        known = f'this command needs {missing.name}; type: pip install "orderfsm[all]"'
+        extra = "serve" if missing.name in ("uvicorn", "fastapi", "jinja2") else "all"
+        known = f'this command needs {missing.name}; type: pip install "orderfsm[{extra}]"'
         sys.stderr.write(f"orderfsm: {missing if 'pip install' in str(missing) else known}\n")
         return 2
     return answer.code

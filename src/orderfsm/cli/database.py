@@ -20,19 +20,13 @@ EXAMPLE = "write for example sqlite:///orders.db"
 
 def url_of(database: str) -> URL:
     """The parts of a URL of SQLite or PostgreSQL. Raises Misused for any other."""
-    from sqlalchemy import make_url
-    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+    from orderfsm.sqlmodel.url import read_url
 
     try:
-        url = make_url(database)
-        asynchronous = url.get_dialect().is_async
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise Misused(f"--database: {complaint(error)}; {EXAMPLE}") from None
+        url = read_url(database)
     except ValueError as error:
-        raise Misused(f"--database: the port cannot be read ({error}); {EXAMPLE}") from None
-    if url.get_backend_name() not in ("sqlite", "postgresql"):
-        raise Misused(f"--database: {url.get_backend_name()} is neither sqlite nor postgresql; {EXAMPLE}")
-    if asynchronous:
+        raise Misused(f"--database: {error}") from None
+    if url.get_dialect().is_async:
         raise Misused(f"--database: {url.drivername} is for asyncio; write {url.get_backend_name()}://...")
     return url
 

@@ -148,8 +148,29 @@ def fields_of(node: Node | None) -> dict[str, Node]:
 # --- errors -------------------------------------------------------------------
 
 
+OTHERS = {
+    "transitions": "events",
+    "name": "chart",
+    "start": "initial",
+    "for": "by",
+    "actor": "by",
+    "source": "from",
+    "src": "from",
+    "dest": "to",
+    "target": "to",
+    "if": "when",
+    "condition": "when",
+    "cond": "when",
+    "label": "title",
+    "status": "code",
+}
+"""What other tools call it -> what it is called here, if that is known where the word stands."""
+
+
 def remedy_for(word: str, known: Collection[str]) -> str:
     """What to type instead of an unknown word: the closest known ones, else all of them when they are few."""
+    if OTHERS.get(word) in known:
+        return f"did you mean {OTHERS[word]}?"
     close = get_close_matches(word[:100], known, n=1, cutoff=0.6) if len(known) <= 1_000 else []
     if close:
         return f"did you mean {close[0]}?"

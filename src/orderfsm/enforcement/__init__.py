@@ -10,20 +10,23 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import DDL, event, func, select
-from sqlalchemy.dialects import registry
-
 from orderfsm.errors import UnsoundHistory
-from orderfsm.pairing import pairing
+from orderfsm.extras import brought_by
 from orderfsm.table import compile
 
-from . import postgresql, verification
-from .edges import CHARTS, EDGES, hash_of, tables
-from .names import Names, names_of
-from .presence import FAMILIES, family, missing
-from .registration import LOCK, Registrar, refused, registered
-from .registration import register as _register
-from .sqlite import OVERTAKEN
+with brought_by("sqlmodel"):
+    from sqlalchemy import DDL, event, func, select
+    from sqlalchemy.dialects import registry
+
+    from orderfsm.pairing import pairing
+
+    from . import postgresql, verification
+    from .edges import CHARTS, EDGES, hash_of, tables
+    from .names import Names, names_of
+    from .presence import FAMILIES, family, missing
+    from .registration import LOCK, Registrar, refused, registered
+    from .registration import register as _register
+    from .sqlite import OVERTAKEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from orderfsm.errors import ExpressionError
 
@@ -27,6 +28,21 @@ LEFT_OUT: dict[type[ast.expr], tuple[str, str]] = {
 """What of Python's syntax is refused, in words, and what to write instead."""
 
 
+FOREIGN = {
+    r"&&": ("&&", "and"),
+    r"\|\|": ("||", "or"),
+    r"={3}": ("===", "=="),
+    r"=<": ("=<", "<="),
+    r"=>": ("=>", ">="),
+    r"<>": ("<>", "!="),
+    r"!(?!=)": ("!", "not"),
+    r"(?<![=!<>])=(?!=)": ("=", "=="),
+}
+"""What is spelled otherwise in other languages, as a pattern: what was typed, and what to type instead."""
+
+STRINGS = re.compile(r"'[^']*'|\"[^\"]*\"")
+
+
 def syntax(text: str) -> ast.expr:
     """Python's own syntax tree of the text. Raises ExpressionError, for a comment too."""
     _check(text)
@@ -34,13 +50,24 @@ def syntax(text: str) -> ast.expr:
         tree = ast.parse(text, mode="eval").body
     except SyntaxError as error:
         offset = max((error.offset or 1) - 1, 0)
-        raise ExpressionError(f"not an expression: {error.msg}", text=text, offset=offset) from None
+        raise ExpressionError(
+            f"not an expression: {error.msg}", text=text, offset=offset, remedy=_remedy(text)
+        ) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise ExpressionError(f"not an expression: {type(error).__name__}", text=text) from None
     rest = text.encode()[tree.end_col_offset :].decode()
     if rest.strip(" )"):
         raise ExpressionError("a comment", text=text, offset=len(text) - len(rest), remedy="put it into the document")
     return tree
+
+
+def _remedy(text: str) -> str:
+    """What to write instead of what Python's parser did not understand."""
+    outside = STRINGS.sub("", text)
+    for pattern, (theirs, ours) in FOREIGN.items():
+        if re.search(pattern, outside):
+            return f"write {ours} instead of {theirs}"
+    return "compare with ==, !=, <, <=, >, >= or in, and combine with and, or, not"
 
 
 def _check(text: str) -> None:

@@ -7,8 +7,11 @@ strictly, and commits one unit of work per request. A service's own endpoints fa
 
 from __future__ import annotations
 
-from .failure import Failure, Flaw, Rejected
-from .principal import Authenticate, Principal
-from .route import Route
+from orderfsm.extras import brought_by
+
+with brought_by("http"):
+    from .failure import Failure, Flaw, Rejected
+    from .principal import Authenticate, Principal
+    from .route import Route
 
 __all__ = ["Authenticate", "Failure", "Flaw", "Principal", "Rejected", "Route"]

@@ -7,15 +7,18 @@ an AsyncSession: `await orders.asend(session, order, "accept")`.
 
 from __future__ import annotations
 
-from .claims import Claims
-from .correcting import Corrections, Restated
-from .holding import Hold, Holding
-from .lifecycle import Lifecycle, lost_race
-from .outcome import atransact, transact
-from .outlook import Allowed, Explanation
-from .parent import Parent
-from .sweep import Swept
-from .verdict import Sent, Verdict
+from orderfsm.extras import brought_by
+
+with brought_by("sqlmodel"):
+    from .claims import Claims
+    from .correcting import Corrections, Restated
+    from .holding import Hold, Holding
+    from .lifecycle import Lifecycle, lost_race
+    from .outcome import atransact, transact
+    from .outlook import Allowed, Explanation
+    from .parent import Parent
+    from .sweep import Swept
+    from .verdict import Sent, Verdict
 
 __all__ = [
     "Allowed",

@@ -15,8 +15,11 @@ and no timer runs: that is what `lifecycle` is for. `from_transitions` reads a M
 
 from __future__ import annotations
 
-from .callbacks import Occasion
-from .machine import Machine
-from .reading import from_transitions
+from orderfsm.extras import brought_by
+
+with brought_by("machine"):
+    from .callbacks import Occasion
+    from .machine import Machine
+    from .reading import from_transitions
 
 __all__ = ["Machine", "Occasion", "from_transitions"]

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .bases import HistoryEntry, Stateful
-from .columns import UtcDateTime
-from .engine import async_engine, engine, secure
-from .holds import HoldRow
-from .outbox import OutboxRow
-from .store import SqlStore
-from .timers import TimerRow
+from orderfsm.extras import brought_by
+
+with brought_by("sqlmodel"):
+    from .bases import HistoryEntry, Stateful
+    from .columns import UtcDateTime
+    from .engine import async_engine, engine, secure
+    from .holds import HoldRow
+    from .outbox import OutboxRow
+    from .store import SqlStore
+    from .timers import TimerRow
 
 if TYPE_CHECKING:
     from .tables import Order, OrderHistory, OrderHold, OrderOutbox, OrderTimer, create_all

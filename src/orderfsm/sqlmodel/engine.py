@@ -14,6 +14,7 @@ from sqlalchemy import create_engine, event
 from orderfsm.errors import UnsafeSettings
 
 from .driver import direct, wrapped
+from .url import driver_of, read_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,16 +41,27 @@ def engine(url: str | URL, *, durability: Durability = "full") -> Engine:
     """An engine with safe settings. Connecting raises UnsafeSettings where one does not take effect.
 
     `durability="relaxed"` lets a power cut take the newest transactions (never the consistency of the rest):
-    synchronous=NORMAL on SQLite; on PostgreSQL, synchronous_commit=off is tolerated.
+    synchronous=NORMAL on SQLite; on PostgreSQL, synchronous_commit=off is tolerated. Raises ValueError for the URL of
+    another database, and for one of asyncio.
     """
-    return secure(create_engine(url), durability=durability)
+    parts = read_url(url)
+    if parts.get_dialect().is_async:
+        raise ValueError(
+            f"{parts.drivername} is for asyncio: give it to async_engine, or write {parts.get_backend_name()}://"
+        )
+    with driver_of(parts):
+        return secure(create_engine(parts), durability=durability)
 
 
 def async_engine(url: str | URL, *, durability: Durability = "full") -> AsyncEngine:
-    """The same for asyncio: `sqlite+aiosqlite://` or `postgresql+psycopg://`."""
+    """The same for asyncio: `sqlite+aiosqlite://` (which wants the package aiosqlite) or `postgresql+psycopg://`."""
     from sqlalchemy.ext.asyncio import create_async_engine
 
-    made = create_async_engine(url)
+    parts = read_url(url)
+    if parts.drivername in ("sqlite", "sqlite+pysqlite"):
+        raise ValueError("sqlite is not for asyncio: give it to engine, or write sqlite+aiosqlite://")
+    with driver_of(parts):
+        made = create_async_engine(parts)
     secure(made.sync_engine, durability=durability)
     return made
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
@@ -33,6 +33,13 @@ if TYPE_CHECKING:
     from orderfsm.enforcement import Registrar
 
 __all__ = ["SqlStore", "entry_of"]
+
+GIVE = "after the session comes the order itself, e.g. session.get_one(…)"
+
+ABSENT = (
+    "The tables are missing. Make yours with SQLModel.metadata.create_all(engine) or by a migration, "
+    "the ready-made ones with orderfsm.sqlmodel.create_all(engine)."
+)
 
 
 class SqlStore:
@@ -166,7 +173,9 @@ class SqlStore:
 
     def _state(self, session: Session, order: Stateful) -> InstanceState[Any]:
         if not isinstance(order, self.order):
-            raise TypeError(f"{type(order).__name__} is no {self.order.__name__}, as the orders of this lifecycle are")
+            raise TypeError(
+                f"{type(order).__name__} is no {self.order.__name__}, as the orders of this lifecycle are; {GIVE}"
+            )
         state: InstanceState[Any] = instance_state(order)
         if state.session is session or state.key is None:
             return state
@@ -189,7 +198,11 @@ class SqlStore:
         if instance_state(order).key is None:
             _verify_session(session)
             session.add(order)
-            session.flush()
+            try:
+                session.flush()
+            except DBAPIError as error:
+                _note_absence(error)
+                raise
 
     def key(self, order: Stateful) -> Any:
         """The order's primary key: a value, a tuple when it has several columns, None before it has a row."""
@@ -279,6 +292,12 @@ def _verify_kind(given: object, base: type) -> None:
     """Raise TypeError for anything but a class on a base that has a table."""
     if not isinstance(given, type) or not issubclass(given, base) or not hasattr(given, "__table__"):
         raise TypeError(f"{given!r} is no table of its kind; give a class on {base.__name__} with table=True")
+
+
+def _note_absence(error: DBAPIError) -> None:
+    """Tell what to do where the database lacks a table."""
+    if any(said in str(error.orig) for said in ("no such table", "does not exist")):
+        error.add_note(ABSENT)
 
 
 def _verify_session(session: object) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
 
 from orderfsm.history import Link, Reason
 from orderfsm.table import OPEN
@@ -30,9 +31,20 @@ Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "
 
 
 class Strict(BaseModel):
-    """Texts are texts, numbers are numbers; a field that is not known is a mistake."""
+    """Texts are texts, numbers are numbers; a field that is not known is a mistake, which tells those that are."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _be_an_object_with_known_fields(cls, given: Any) -> Any:
+        known = [field.alias or name for name, field in cls.model_fields.items()]
+        if not isinstance(given, dict):
+            raise PydanticCustomError("object_type", f"give an object; it may have {', '.join(known)}")
+        if not given.keys() <= set(known):
+            said = f"holds a field that is not known; leave it out. It may have {', '.join(known)}"
+            raise PydanticCustomError("unknown_field", said)
+        return given
 
 
 class ReasonSent(Strict):
