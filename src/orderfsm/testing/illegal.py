@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "illegal_events"]
 
 KINDS = (
-    "unknown-event",
-    "not-enabled",
     "not-permitted",
     "reason-missing",
     "reason-unknown",
@@ -37,8 +35,10 @@ KINDS = (
     "payload-missing",
     "payload-invalid",
     "guard-refused",
+    "not-enabled",
+    "unknown-event",
 )
-"""What may be wrong: the codes of the first blocker."""
+"""What may be wrong: the codes of the first blocker. `not-enabled` stands for `terminal` as well."""
 
 _STRANGE = ("explode", "accept.twice", "Accept", "close_", "")
 
