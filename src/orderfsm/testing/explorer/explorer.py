@@ -84,7 +84,7 @@ class Run:
     def __str__(self) -> str:
         width = max((len(moment.client) for moment in self.moments), default=0)
         said = [line for moment in self.moments for line in moment.lines(width)]
-        heading = f"schedule {self.schedule}, {self.interruptions} interruptions"
+        heading = f"schedule {self.schedule}, {self.interruptions} interruption{'' if self.interruptions == 1 else 's'}"
         return "\n".join([*(self.problems or ["nothing is wrong"]), "", heading, *said, *map(str, self.outcomes)])
 
 

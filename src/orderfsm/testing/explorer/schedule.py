@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 __all__ = ["Frontier", "schedules"]
 
 
-def schedules(*, interruptions: int = 4, apart: int = 12, clients: int = 3) -> st.SearchStrategy[tuple[int, ...]]:
+def schedules(*, interruptions: int = 4, apart: int = 6, clients: int = 3) -> st.SearchStrategy[tuple[int, ...]]:
     """Schedules at random: at most so many times somebody else goes on, at most so many choices apart.
 
-    They shrink to the fewest changes, the earliest and the simplest ones. `clients` is how many there are.
+    They shrink to the fewest changes and the latest ones: a change that comes after the end of a run is none.
+    `clients` is how many there are.
     """
-    change = st.tuples(st.integers(0, apart), st.integers(1, max(1, clients - 1)))
+    gap = st.integers(0, apart).map(lambda earlier: apart - earlier)
+    change = st.tuples(gap, st.integers(1, max(1, clients - 1)))
     return st.lists(change, max_size=interruptions).map(_written_out)
 
 
