@@ -44,22 +44,30 @@ def test_a_block_that_cannot_be_pasted_is_seen(text: str) -> None:
         pasted(text)
 
 
+SERVERS = {"orderfsm serve": "/healthz", "uvicorn api:app": "/openapi.json"}
+"""What starts the server of a lesson -> what is asked for until it answers."""
+
+
 def script(found: list[Block], port: int) -> str:
-    """The commands of a lesson, each part with a mark before what it prints; the server is waited for."""
+    """The commands of a lesson, each part with a mark before what it prints; its server is waited for."""
     parts = ["trap 'kill $(jobs -p)' EXIT"]
+    server = next(each for each in SERVERS if any(each in block.text for block in found))
     for block in found:
         parts.append(f"echo; echo '--- {block.line}'\n{block.text}")
-        if "orderfsm serve" in block.text:
-            parts.append(f"until curl -sf http://127.0.0.1:{port}/healthz > alive; do sleep 0.1; done")
-    return "\n".join(parts).replace("orderfsm serve", f"orderfsm serve --port {port}").replace(":8000", f":{port}")
+        if server in block.text:
+            parts.append(f"until curl -sf http://127.0.0.1:{port}{SERVERS[server]} > alive; do sleep 0.1; done")
+    return "\n".join(parts).replace(server, f"{server} --port {port}").replace(":8000", f":{port}")
 
 
 @pytest.mark.skipif(
     not (shutil.which("bash") and shutil.which("curl")), reason="it is typed into bash, and asks with curl"
 )
-def test_what_is_served_answers_as_the_lesson_says(tmp_path: Path) -> None:
-    found = blocks((ROOT / "docs/tutorials/vocabulary.md").read_text(encoding="utf-8"))
-    (tmp_path / "repair.yaml").write_text([each for each in found if each.note == "file: repair.yaml"][-1].text)
+@pytest.mark.parametrize(("lesson", "told"), [("service.md", 3), ("vocabulary.md", 3)])
+def test_what_is_typed_answers_as_the_lesson_says(lesson: str, told: int, tmp_path: Path) -> None:
+    found = blocks((ROOT / "docs/tutorials" / lesson).read_text(encoding="utf-8"))
+    for each in found:
+        if each.note.startswith("file: "):
+            (tmp_path / each.note.removeprefix("file: ")).write_text(each.text, encoding="utf-8")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -75,6 +83,6 @@ def test_what_is_served_answers_as_the_lesson_says(tmp_path: Path) -> None:
     )
     printed = dict(re.findall(r"^--- (\d+)\n(.*?)(?=\n--- |\Z)", done.stdout, re.DOTALL | re.MULTILINE))
     answers = [(asked, told) for asked, told in pairwise(found) if asked.kind == "bash" and told.kind == "text"]
-    assert len(answers) == 3
-    for asked, told in answers:
-        assert alike(printed[str(asked.line)].strip(), told.text), (asked.line, printed, done.stderr)
+    assert len(answers) == told
+    for asked, expected in answers:
+        assert alike(printed[str(asked.line)].strip(), expected.text), (asked.line, printed, done.stderr)
