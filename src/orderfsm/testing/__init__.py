@@ -1,8 +1,47 @@
 """The testing kit: property-based suites from a chart, for services that embed orderfsm and for those that do not.
 
 What is sent is a `Send`, a legal life is a `Walk` of them, one more send with what has to become of it is an `Attempt`.
+Strategies draw them at random, suites list them; both find the facts that guards ask for by themselves.
 """
 
+from .charts import charts, drafts
+from .exploring import shortest
+from .histories import Corruption, History, histories
+from .illegal import illegal_events
+from .interleavings import Interleaving, Turn, interleavings
+from .payloads import payloads
 from .send import Attempt, Send, Walk
+from .suite import Suite, Unreached
+from .suites import Example, guard_outcomes, pairs, scenarios, shortest_paths, states, suite, transitions
+from .unsolved import Unsolved
+from .walks import sends_after, walks
 
-__all__ = ["Attempt", "Send", "Walk"]
+__all__ = [
+    "Attempt",
+    "Corruption",
+    "Example",
+    "History",
+    "Interleaving",
+    "Send",
+    "Suite",
+    "Turn",
+    "Unreached",
+    "Unsolved",
+    "Walk",
+    "charts",
+    "drafts",
+    "guard_outcomes",
+    "histories",
+    "illegal_events",
+    "interleavings",
+    "pairs",
+    "payloads",
+    "scenarios",
+    "sends_after",
+    "shortest",
+    "shortest_paths",
+    "states",
+    "suite",
+    "transitions",
+    "walks",
+]

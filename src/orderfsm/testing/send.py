@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import orderfsm
-from orderfsm import Actor, Entry, Reason, Refused
+from orderfsm import Actor, Entry, GuardFailed, MissingGuard, Reason, Refused
 
 from .scenario import lines
 
@@ -166,11 +166,17 @@ class Attempt(_Shown):
 
     @classmethod
     def judged(cls, walk: Walk, send: Send, *, title: str = "") -> Attempt:
-        """The attempt with what the chart makes of it. Raises GuardFailed and MissingGuard, as `orderfsm.step` does."""
+        """The attempt with what the chart makes of it.
+
+        A guard that could not be evaluated, or that nobody answers, is told by that error's code, as in
+        `orderfsm.blockers`.
+        """
         try:
             step = send.taken(walk.chart, walk.configuration, walk.entries)
         except Refused as refused:
             return cls(walk, send, None, refused.code, refused.blockers[0].code, title)
+        except (GuardFailed, MissingGuard) as error:
+            return cls(walk, send, None, error.code, error.code, title)
         return cls(walk, send, step, title=title)
 
     @property

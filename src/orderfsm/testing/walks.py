@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-__all__ = ["steps_after", "walks"]
+__all__ = ["sends_after", "walks"]
 
 LONGEST = 12
 _PAUSES = (timedelta(), timedelta(seconds=1), timedelta(hours=1), timedelta(days=1))
@@ -57,7 +57,7 @@ def _up_to(most: int) -> st.SearchStrategy[int]:
 
 
 @st.composite
-def steps_after(draw: st.DrawFn, walk: Walk) -> Send | None:
+def sends_after(draw: st.DrawFn, walk: Walk) -> Send | None:
     """One legal send at the end of a walk; None when none was found."""
     longer = _lengthened(draw, walk)
     return None if longer is None else longer.sends[-1]
