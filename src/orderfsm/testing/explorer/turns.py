@@ -148,8 +148,16 @@ class Turns:
         if self.ended:
             raise Stopped
         client.at = f"before {what}"
-        self.arrive(client, Stand.READY)
+        if self._alone(client):
+            self.now += 1
+        else:
+            self.arrive(client, Stand.READY)
         return self.note(client, what, given)
+
+    def _alone(self, client: Client) -> bool:
+        """Whether there is nobody left who could go on instead: then it is not worth asking."""
+        others = (other.stand for other in self.clients if other is not client)
+        return self.now < self.most and client.invoked > 0 and all(stand is Stand.THROUGH for stand in others)
 
     def note(self, client: Client, what: str, given: str = "") -> Moment:
         """What a client does, where nobody else may come in between."""
@@ -242,13 +250,16 @@ class Turns:
 
     def _settle(self, awaited: Client | None = None) -> None:
         """Return when nobody moves any more: everybody is at a point, through, or waits for another's lock."""
-        end = time.monotonic() + self.patience
+        end, now, wait = time.monotonic() + self.patience, self.now, self.locks.look
         while moving := self._moving(awaited):
-            heard = self._heard(self.locks.look)
+            heard = self._heard(wait)
             if not heard and awaited is None and self.locks.stuck(moving) and not self._heard(0) and self._wait(moving):
                 break
-            if time.monotonic() > end:
+            if now != self.now:  # a client that is alone goes on without being told to
+                end, now, wait = time.monotonic() + self.patience, self.now, self.locks.look
+            elif time.monotonic() > end:
                 raise Hung(self._said_of(moving))
+            wait = min(2 * wait, 0.1)
         if self._released:
             self._released = False
             for client in self.clients:
