@@ -34,6 +34,7 @@ INSIDE = {
     "orderfsm.pairing",
     "orderfsm.payload",
     "orderfsm.printable",
+    "orderfsm.pytest_plugin",
     "orderfsm.step",
     "orderfsm.structure",
     "orderfsm.table",

@@ -44,6 +44,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "orderfsm.census": (),
     "orderfsm.refusals": (),
     "orderfsm.coverage": (),
+    "orderfsm.watch": (),
     "orderfsm.drawn": (),
     "orderfsm.markdown": (),
     "orderfsm.interchange": ("orderfsm.interchange.scxml", "orderfsm.interchange.xstate"),

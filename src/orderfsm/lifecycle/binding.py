@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
+from orderfsm import watch
 from orderfsm.call import Call
 from orderfsm.chart import START
 from orderfsm.enforcement import Registrar, hash_of
@@ -196,6 +197,7 @@ class Binding:
         call = replace(self._call(session, order, configuration, request), actor=request.actor or NOBODY)
         leading = sighting.leading(self.table, configuration, request.event, lambda event: replace(call, event=event))
         request.event = leading.event
+        watch.tell(replace(call, event=leading.event), leading)
         return Decision(configuration, revision, leading.after, leading)
 
     def _shown(self, session: Session, order: Stateful, request: Request) -> Entry | None:
