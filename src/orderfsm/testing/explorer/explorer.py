@@ -58,14 +58,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run: what `setup` gave, what the check saw `before`, what each client was told, what happened, what is wrong.
+    """One run: what `setup` gave, what each client was told, what happened, what is wrong.
 
-    `schedule` gives the same run again.
+    `schedule` gives the same run again. `before` is what a check has seen before the clients came.
     """
 
     schedule: tuple[int, ...]
     given: Any
-    before: Any
+    before: Mapping[Any, Any]
     outcomes: tuple[Outcome, ...]
     moments: tuple[Moment, ...]
     decisions: tuple[Decision, ...]
@@ -113,8 +113,8 @@ class Explorer:
     `database` is an engine, or the URL of one. Before each run `setup(session)` makes what the clients work on, and
     what it returns is given to each of them: `client(session, given)`. These sessions come from `sessions`, and are
     **committed** here when the function returns; what commits by itself may do so. Then `check(session, run)` says in
-    texts what is wrong, or raises AssertionError. A check with a method `before(session, given)` has it called after
-    `setup`, and finds what it returned in `run.before`.
+    texts what is wrong, or raises AssertionError; there may be a list of checks. A check with a method
+    `before(session, given)` has it called after `setup`, and finds what it returned as `run.before[check]`.
 
     An error of a client is an answer when it says that nothing was written: Refused, Conflict, NotOpened, what
     `lost_race` knows, and those of `answers`. Any other is a problem of the run. So is a client that does not come to
@@ -128,7 +128,7 @@ class Explorer:
         database: Engine | str,
         setup: Callable[[Any], Any],
         clients: Sequence[Work] | Mapping[str, Work],
-        check: Check,
+        check: Check | Sequence[Check],
         *,
         sessions: Callable[[], orm.Session] | None = None,
         answers: tuple[type[Exception], ...] = (),
@@ -139,7 +139,8 @@ class Explorer:
         if not isinstance(self.engine, Engine):
             raise TypeError(f"{type(database).__name__} is no engine; an AsyncEngine has one: its sync_engine")
         self._owned = isinstance(database, str)
-        self.setup, self.check = setup, check
+        self.setup = setup
+        self.checks: tuple[Check, ...] = (check,) if callable(check) else tuple(check)
         self.clients = dict(clients) if isinstance(clients, Mapping) else _named(clients)
         self.sessions = sessions or partial(Session, self.engine)
         self.answers = (*ANSWERS, *answers)
@@ -168,7 +169,7 @@ class Explorer:
             given = self.setup(session)
             session.commit()
         with self.sessions() as session:
-            before = getattr(self.check, "before", lambda *_: None)(session, given)
+            before = {each: each.before(session, given) for each in self.checks if hasattr(each, "before")}
         self._locks.begin()
         turns = Turns(self._locks, schedule, self.patience, self.most)
         for name, work in self.clients.items():
@@ -201,7 +202,7 @@ class Explorer:
     def _checked(self, run: Run) -> list[str]:
         try:
             with self.sessions() as session:
-                return [*(self.check(session, run) or ())]
+                return [text for check in self.checks for text in check(session, run) or ()]
         except AssertionError as error:
             return [str(error) or "the check failed"]
 
@@ -236,7 +237,7 @@ def explore(
     database: Engine | str,
     setup: Callable[[Any], Any],
     clients: Sequence[Work] | Mapping[str, Work],
-    check: Check,
+    check: Check | Sequence[Check],
     *,
     interruptions: int = 2,
     limit: int = 20_000,

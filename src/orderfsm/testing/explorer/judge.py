@@ -59,7 +59,7 @@ def judge(chart: Chart, look: Look) -> Judge:
     return Judge(chart, look)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Judge:
     """Holds histories against the chart and against what clients were told.
 
@@ -95,10 +95,11 @@ class Judge:
     def __call__(self, session: Any, run: Run) -> list[str]:
         """What is wrong, in texts."""
         found: list[str] = []
+        before = run.before[self]
         for key in _keys(run.given):
             kept = self.look(session, key)
             found += _stored(self.chart, kept)
-            found += _told(self.chart, kept, run, _Asked(key, alone=len(run.before) == 1), run.before[key])
+            found += _told(self.chart, kept, run, _Asked(key, alone=len(before) == 1), before[key])
         return found
 
 

@@ -65,7 +65,7 @@ def told(parameters: Any) -> str:
         given = [f"{name}={_value(value)}" for name, value in parameters.items() if value is not None]
     else:
         given = [_value(value) for value in parameters or () if value is not None]
-    return cut(", ".join(given), WIDTH)
+    return cut(", ".join(given), 60)
 
 
 def named(description: Sequence[Sequence[Any]], row: Sequence[Any]) -> str:
