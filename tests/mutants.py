@@ -371,6 +371,13 @@ def misspell_a_guard(chart: Chart) -> Iterator[Chart]:
         yield with_arrow(chart, arrow, replace(arrow, guards=(Guard("nonesuch"),)))
 
 
+@mutation("unlisted-field")
+def misspell_a_field_of_the_payload(chart: Chart) -> Iterator[Chart]:
+    for arrow in sent(chart):
+        if any(event.payload for event in chart.events if event.name in arrow.events):
+            yield with_arrow(chart, arrow, replace(arrow, guards=guarded("payload.nonesuch == 1")))
+
+
 @mutation("unknown-actor")
 def misspell_an_actor(chart: Chart) -> Iterator[Chart]:
     for arrow in chart.transitions:

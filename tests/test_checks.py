@@ -838,6 +838,26 @@ def test_a_chart_of_twenty_states_takes_less_than_a_tenth_of_a_second() -> None:
     assert min(times) < 0.1
 
 
+# --- fields of the payload
+
+
+@pytest.mark.parametrize(
+    ("event", "read"),
+    [
+        ("{from: new, to: end, when: payload.pice > 1, payload: {price: number}}", ["pice"]),
+        ("{from: new, to: end, when: payload.tax > 1 or payload.vat > 1, payload: {price: number}}", ["tax", "vat"]),
+        ("{from: new, to: end, when: 'payload.items[0].code == 1', payload: {lines: list}}", ["items"]),
+        ("{from: new, to: end, when: payload.price > 1, payload: {'price?': number}}", []),
+        ("{from: new, to: end, when: payload.price.net > 1, payload: {price: object}}", []),
+        ("{from: new, to: end, when: payload.price > 1 and order.pice > 1}", []),
+    ],
+)  # fmt: skip
+def test_what_a_guard_reads_of_the_payload_is_listed(event: str, read: list[str]) -> None:
+    states = "states: {new: {}, end: {final: true}}"
+    found = check(orderfsm.read(f'chart: s/o\nversion: "1"\ninitial: new\n{states}\nevents: {{go: {event}}}\n'))
+    assert [finding.witness for finding in found if finding.code == "unlisted-field"] == [(name,) for name in read]
+
+
 # --- the page ---------------------------------------------------------------------
 
 

@@ -44,6 +44,12 @@ _ALL = (
     Diagnosis(
         "unknown-code", "error", "A word is not a code of the vocabulary", "correct the word, or give it to a state"
     ),
+    Diagnosis(
+        "unlisted-field",
+        "warning",
+        "A guard reads a field that the event does not list",
+        "correct it, or list it under `payload` (with a question mark where it may be left out)",
+    ),
     Diagnosis("duplicate-name", "error", "Two things of one kind have the same name", "rename one of them"),
     Diagnosis("broken-structure", "error", "The tree of states does not hold together", "mend the state"),
     Diagnosis("clashing-targets", "error", "Targets that cannot be active together", "name one target per region"),

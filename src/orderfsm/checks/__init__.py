@@ -30,6 +30,7 @@ _TREE: tuple[Callable[[Draft], Iterator[Finding]], ...] = (names.undeclared, str
 """Asked first; with an unknown state or a name twice, nothing else can be."""
 
 _WORDS: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
+    names.unlisted,
     structure.clashes,
     reach.exits_from_final,
     rules.unreadable,

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from orderfsm.chart import Chart, Effect, Position, ReasonRule, State, Transition
+    from orderfsm.expression import Expression
     from orderfsm.finding import Finding
 
     from .study import Draft
 
-__all__ = ["Use", "declared", "undeclared", "uses"]
+__all__ = ["Use", "declared", "undeclared", "unlisted", "uses"]
 
 DONE = "done.state."
 
@@ -42,6 +43,30 @@ def undeclared(draft: Draft) -> Iterator[Finding]:
             yield draft.finding(
                 f"unknown-{use.kind}", said, at=use.position, path=use.path, witness=[use.name], fix=fix
             )
+
+
+def unlisted(draft: Draft) -> Iterator[Finding]:
+    """A finding for each field of the payload that a guard reads and its event does not list among others."""
+    listed = {event.name: [field.name for field in event.payload] for event in draft.chart.events}
+    for transition in draft.chart.transitions:
+        read = [name for guard in transition.guards if guard.expression for name in _fields(guard.expression)]
+        for event in transition.events:
+            fields = listed.get(event, [])
+            for name in dict.fromkeys(read) if fields else ():
+                if name not in fields:
+                    said = f"a guard of {transition} reads payload.{name}, which {event} does not list"
+                    at, path = transition.position, arrow_path(transition)
+                    near = closest(name, fields)
+                    fix = near if near.startswith("did") else ""
+                    yield draft.finding("unlisted-field", said, at=at, path=path, witness=[name], fix=fix)
+
+
+def _fields(expression: Expression) -> Iterator[str]:
+    """The fields of the payload that an expression reads."""
+    for path in sorted(expression.reads):
+        first, _, rest = path.partition(".")
+        if first == "payload" and rest:
+            yield rest.partition(".")[0].partition("[")[0]
 
 
 _NOUNS = {"reason": "reason code", "link": "link relation"}
