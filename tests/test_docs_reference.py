@@ -34,7 +34,6 @@ INSIDE = {
     "orderfsm.pairing",
     "orderfsm.payload",
     "orderfsm.printable",
-    "orderfsm.pytest_plugin",
     "orderfsm.step",
     "orderfsm.structure",
     "orderfsm.table",

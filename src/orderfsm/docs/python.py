@@ -45,6 +45,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "orderfsm.refusals": (),
     "orderfsm.coverage": (),
     "orderfsm.watch": (),
+    "orderfsm.pytest_plugin": (),
     "orderfsm.drawn": (),
     "orderfsm.markdown": (),
     "orderfsm.interchange": ("orderfsm.interchange.scxml", "orderfsm.interchange.xstate"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,6 +17,8 @@ from .report import lines
 from .written import verify_report, write
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from orderfsm import Chart
 
     Found = dict[tuple[str, str, str], tuple[Chart, Coverage]]
@@ -40,7 +41,6 @@ class ChartCoverage:
     measured: tuple[Measured, ...] = ()
     written: list[str] = field(default_factory=list)
     lost: int = 0
-    _open: ExitStack = field(default_factory=ExitStack)
 
     @classmethod
     def of(cls, config: pytest.Config) -> ChartCoverage:
@@ -58,15 +58,12 @@ class ChartCoverage:
 
     # --- collecting
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionstart(self) -> None:
-        """Watch from now on."""
-        self._open.enter_context(watching(self.collector))
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_setup(self) -> None:
-        """Another test begins."""
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self) -> Generator[None, object, object]:
+        """Watch while a test runs, fixtures included; what is worked out when tests are collected is no test."""
         self.collector.begin()
+        with watching(self.collector):
+            return (yield)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
@@ -83,7 +80,6 @@ class ChartCoverage:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Hand over what was found, or put it together, write it and hold it against the minimum."""
-        self._open.close()
         if hasattr(self.config, "workeroutput"):
             told = [(replace(chart), coverage.dumps()) for chart, coverage in self.collector.found()]
             cast("Any", self.config).workeroutput[OUTPUT] = pickle.dumps(told)
