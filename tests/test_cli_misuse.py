@@ -134,3 +134,8 @@ def test_an_output_that_is_full_closed_or_no_longer_read(url: str) -> None:
     assert ran("$O charts --json > /dev/full") == (2, "orderfsm: [Errno 28] No space left on device\n")
     assert ran("$O charts >&-") == (0, "")
     assert ran("$O show stat/order | :")[1] == ""
+
+
+def test_the_package_itself_can_be_run() -> None:
+    found = subprocess.run([sys.executable, "-m", "orderfsm", "--version"], capture_output=True, text=True, check=False)
+    assert (found.stdout.split()[0], found.stderr, found.returncode) == ("orderfsm", "", 0)
