@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 
 from orderfsm import compile
-from orderfsm.chart import START
+from orderfsm.chart import OPEN, START
 
 from .exploring import shortest
 from .moves import Move, moves, sends
@@ -40,7 +40,7 @@ KINDS = (
 )
 """What may be wrong: the codes of the first blocker. `not-enabled` stands for `terminal` as well."""
 
-_STRANGE = ("explode", "accept.twice", "Accept", "close_", "")
+_STRANGE = ("explode", "accept.twice", "Accept", "close_")
 
 
 def illegal_events(chart: Chart, at: Walk | str, *, kinds: Sequence[str] = KINDS) -> st.SearchStrategy[Attempt]:
@@ -84,7 +84,7 @@ def _not_enabled(walk: Walk) -> _Attempts:
     """Events of the chart that no arrow leads out for; all of them where an order has ended."""
     table, here = compile(walk.chart), walk.configuration
     row = table.starts if here is None else table.rows[here]
-    events = [event for event in (*table.alphabet, *table.starts) if event not in row and event != "*"]
+    events = [event for event in (*table.alphabet, *table.starts) if event not in row and event not in ("*", OPEN)]
     closed = sorted(event for event in events if event in table.alphabet or table.stand_in(event) not in row)
     blocker = "terminal" if here is not None and not row else "not-enabled"
     if closed:

@@ -11,13 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from orderfsm import payload as schema
 from orderfsm.chart import Field
 from orderfsm.expression import Expression, parse_timestamp
 from orderfsm.witness import NOW, goals_of
-from orderfsm.witness.candidates import moments, spelt
+from orderfsm.witness.candidates import moments, neighbours, spelt
 from orderfsm.witness.equations import solve
 from orderfsm.witness.search import Search
 from orderfsm.witness.survey import STRUCTURE, Survey, Unknown
@@ -76,6 +77,7 @@ def solutions(question: Question) -> tuple[Mapping[str, Any], ...]:
 
 def _surveyed(question: Question, goals: list[Goal]) -> Survey:
     survey = Survey(goals, question.active)
+    _compare(survey, question)
     _pin(survey, question)
     for node, _ in goals:
         solve(survey, node)
@@ -84,6 +86,27 @@ def _surveyed(question: Question, goals: list[Goal]) -> Survey:
     _fit(survey, question)
     _pin(survey, question)
     return survey
+
+
+def _compare(survey: Survey, question: Question) -> None:
+    """What is compared with a fact that is given is tried with its value, and what lies just beside it."""
+    given = dict(question.given)
+    for one, other in survey.linked:
+        for mine, theirs in ((one, other), (other, one)):
+            if theirs.origin[0] in given and mine.origin[0] not in given:
+                survey.add(mine, neighbours(_below(given[str(theirs.origin[0])].value, theirs.origin[1:])))
+
+
+def _below(value: Any, steps: Iterable[Any]) -> Any:
+    """What lies below a value; None where nothing does."""
+    for step in steps:
+        if isinstance(value, Mapping):
+            value = value.get(step)
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        else:
+            value = getattr(value, step, None) if isinstance(step, str) else None
+    return value
 
 
 def _turn(survey: Survey, turn: int) -> None:
@@ -215,6 +238,23 @@ def _plainest(field: Field) -> Any:
     if field.type == "object":
         return completed(field.fields, {})
     return [] if field.type == "list" else samples(field)[0]
+
+
+def by_chance(field: Field, chance: Random) -> Any:
+    """Some value of a field."""
+    if field.type == "object":
+        return {each.name: by_chance(each, chance) for each in field.fields}
+    if field.type == "list":
+        places = range(chance.randint(0, 3))
+        return [by_chance(field.items, chance) if field.items is not None else place for place in places]
+    return chance.choice((*samples(field), *(value for value in _chances(field, chance) if fits(field, value))))
+
+
+def _chances(field: Field, chance: Random) -> tuple[Any, ...]:
+    least, most = field.minimum, field.maximum
+    low = least if least is not None else -100 if most is None else most - 100
+    number = chance.uniform(low, most if most is not None else low + 200)
+    return number, round(number), chance.choice("abcxyz") * chance.randint(1, 9), f"P{round(abs(number))}D"
 
 
 # --- time

@@ -173,14 +173,21 @@ class Example:
 
 
 def scenarios(chart: Chart, *, items: Chart | None = None) -> Suite[Example]:
-    """The chart's own scenarios of this profile; those of the roll-up need the chart of the order's `items`."""
-    here = [each for each in chart.scenarios if each.profile in (None, chart.profile)]
-    found = [Example(chart, each, items) for each in here if items is not None or not each.items]
-    missing = [Unreached(each.title, "it is of the roll-up: give the chart of the items, scenarios(chart, items=…)")
-               for each in here if items is None and each.items]  # fmt: skip
-    missing += [
-        Unreached(each.title, f"it is of the {each.profile} profile") for each in chart.scenarios if each not in here
-    ]
+    """The chart's own scenarios, each in its profile; those of the roll-up need the chart of the order's `items`."""
+    profiles = {chart.profile: chart}
+    if chart.profile == "full":
+        profiles["strict"] = chart.restricted("strict")
+    found: list[Example] = []
+    missing: list[Unreached] = []
+    for each in chart.scenarios:
+        profile = each.profile or chart.profile
+        if profile not in profiles:
+            missing.append(Unreached(each.title, f"it is of the {profile} profile: load the chart in that one"))
+        elif each.items and items is None:
+            why = "it is of the roll-up: give the chart of the items, scenarios(chart, items=...)"
+            missing.append(Unreached(each.title, why))
+        else:
+            found.append(Example(profiles[profile], each, items))
     return Suite("scenario", found, missing)
 
 

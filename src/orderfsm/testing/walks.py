@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from functools import cache
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
@@ -18,7 +17,6 @@ from .unsolved import Unsolved
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
     from typing import TypeVar
 
     from orderfsm import Chart
@@ -31,43 +29,52 @@ LONGEST = 12
 _PAUSES = (timedelta(), timedelta(seconds=1), timedelta(hours=1), timedelta(days=1))
 
 
+_NUMBERS = st.integers(0, 2**20 - 1)
+"""What decides one send: one number, so that a walk shrinks by leaving numbers out and by smaller numbers."""
+
+
 @st.composite
 def walks(draw: st.DrawFn, chart: Chart, *, longest: int = LONGEST) -> Walk:
     """A legal walk of one to `longest` sends, opening included.
 
     It brings along what each step asks for: actor, reason, links, payload, the facts and answers that its guards
-    need, and time for timers. It shrinks to few sends that come first in the document. Raises Unsolved when no order
-    of the chart can be opened.
+    need, and time for timers. It shrinks to few sends that come first in the document. Raises Unsolved, while drawing,
+    when no order of the chart can be opened.
     """
-    walk = _lengthened(draw, Walk(chart))
-    if walk is None:
-        raise Unsolved(f"no order of {chart.name} can be opened: no facts were found that its first guards accept")
-    for _ in range(draw(_up_to(longest - 1))):
-        longer = _lengthened(draw, walk)
+    walk = Walk(chart)
+    for number in draw(st.lists(_NUMBERS, min_size=1, max_size=longest)):
+        longer = _lengthened(draw, walk, _Choices(number))
         if longer is None:
             break
         walk = longer
+    if not walk.sends:
+        raise Unsolved(f"no order of {chart.name} can be opened: no facts were found that its first guards accept")
     return walk
-
-
-@cache
-def _up_to(most: int) -> st.SearchStrategy[int]:
-    """Kept, for what is drawn most often should not be made anew."""
-    return st.integers(0, most)
 
 
 @st.composite
 def sends_after(draw: st.DrawFn, walk: Walk) -> Send | None:
     """One legal send at the end of a walk; None when none was found."""
-    longer = _lengthened(draw, walk)
+    longer = _lengthened(draw, walk, _Choices(draw(_NUMBERS)))
     return None if longer is None else longer.sends[-1]
 
 
-def _lengthened(draw: st.DrawFn, walk: Walk) -> Walk | None:
+class _Choices:
+    """Choices taken from one number, digit by digit; 0 takes the first of everything."""
+
+    def __init__(self, number: int) -> None:
+        self.left = number
+
+    def one(self, options: Sequence[T]) -> T:
+        self.left, place = divmod(self.left, len(options))
+        return options[place]
+
+
+def _lengthened(draw: st.DrawFn, walk: Walk, choices: _Choices) -> Walk | None:
     options = _options(walk)
     while options:
-        move = _one(draw, options)
-        send = _send(draw, walk, move)
+        move = choices.one(options)
+        send = _send(draw, walk, move, choices)
         if send is not None and move.step is not None:
             return walk.after(send, move.step)
         options = tuple(other for other in options if other is not move)
@@ -80,14 +87,16 @@ def _options(walk: Walk) -> tuple[Move, ...]:
     return tuple(move for move in found if move.step for _ in range(1 if move.step.after.final else 4))
 
 
-def _send(draw: st.DrawFn, walk: Walk, move: Move) -> Send | None:
+def _send(draw: st.DrawFn, walk: Walk, move: Move, choices: _Choices) -> Send | None:
     """A send that makes the move; None when none was found."""
-    found = tuple(sends(walk, move, _moment(draw, walk, move))) or tuple(sends(walk, move))
+    earliest, *later = moments_for(walk, move)
+    moment = choices.one((*(earliest + pause for pause in _PAUSES), *later))
+    found = tuple(sends(walk, move, moment)) or tuple(sends(walk, move))
     if not found:
         return None
-    send = _one(draw, found)
-    asked = send if len(move.roles) < 2 or _reads_actor(move) else replace(send, actor=_one(draw, move.roles))
-    asked = replace(asked, reason=_one(draw, reasons_for(walk.chart, move.rule)))
+    send = choices.one(found)
+    asked = send if len(move.roles) < 2 or _reads_actor(move) else replace(send, actor=choices.one(move.roles))
+    asked = replace(asked, reason=choices.one(reasons_for(walk.chart, move.rule)))
     if move.fields:
         asked = replace(asked, payload=draw(schema_payloads(move.fields, send.payload or {})))
     if asked == send:
@@ -97,16 +106,3 @@ def _send(draw: st.DrawFn, walk: Walk, move: Move) -> Send | None:
 
 def _reads_actor(move: Move) -> bool:
     return any("actor" in expression.roots for expression, _ in move.wanted)
-
-
-def _moment(draw: st.DrawFn, walk: Walk, move: Move) -> datetime:
-    earliest, *later = moments_for(walk, move)
-    return _one(draw, (*(earliest + pause for pause in _PAUSES), *later))
-
-
-def _one(draw: st.DrawFn, options: Sequence[T]) -> T:
-    return options[_place(draw, options)]
-
-
-def _place(draw: st.DrawFn, options: Sequence[object]) -> int:
-    return draw(_up_to(len(options) - 1)) if len(options) > 1 else 0
