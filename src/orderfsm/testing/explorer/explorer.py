@@ -165,6 +165,8 @@ class Explorer:
 
         Raises what `setup` raises, and what the check does beside AssertionError.
         """
+        if not self._points.listening:
+            raise RuntimeError("nobody listens to the statements: with Explorer(…) as explorer: explorer.run(…)")
         with self.sessions() as session:
             given = self.setup(session)
             session.commit()

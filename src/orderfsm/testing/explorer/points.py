@@ -38,7 +38,8 @@ class Points:
     def __init__(self, engine: Engine, locks: SqliteLocks | PostgresLocks) -> None:
         self.engine, self.locks = engine, locks
         self._dialect: Any = engine.dialect
-        self._watched = self._dialect._has_events
+        self._watched = False
+        self.listening = False
         self._listeners: list[tuple[Any, str, Callable[..., Any]]] = [
             (engine, "do_execute", self._execute),
             (engine, "do_executemany", self._execute_many),
@@ -51,11 +52,13 @@ class Points:
 
     def listen(self) -> None:
         """Begin to listen."""
+        self._watched, self.listening = self._dialect._has_events, True
         for listener in self._listeners:
             event.listen(*listener)
 
     def leave(self) -> None:
         """Listen no longer, and leave the engine as it was."""
+        self.listening = False
         for listener in self._listeners:
             event.remove(*listener)
         self._dialect._has_events = self._watched  # or else the library would take its slower way from now on
