@@ -32,7 +32,7 @@ from orderfsm.testing import (
 )
 
 SHIPPED = ("adobe/order", "cablelabs/order", "record_stack_overflow/order", "stat/order")
-few = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 
 LOAN = orderfsm.read(
     """
@@ -386,7 +386,7 @@ def test_sound_charts_have_no_errors(chart: Chart) -> None:
 def test_sound_charts_have_regions_history_and_hierarchy() -> None:
     seen: set[Kind] = set()
 
-    @settings(max_examples=60, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=40, deadline=None, derandomize=True, database=None)
     @given(charts())
     def look(chart: Chart) -> None:
         seen.update(state.kind for state in chart.states)

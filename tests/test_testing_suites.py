@@ -194,9 +194,9 @@ def looked_at(title: str) -> dict[str, bool]:
     """The terms that a title names, each with its answer."""
     told = title.partition(": ")[2].replace("[1, 2]", "[1; 2]").split(", ")
     texts = [text.replace(";", ",") for text in told if text not in ("open_today", "not (open_today)")]
-    return {
-        text.removeprefix("not (").removesuffix(")") if "not (" in text else text: "not (" not in text for text in texts
-    }
+    denied = [text for text in texts if text.startswith("not (")]
+    granted = dict.fromkeys((text for text in texts if text not in denied), True)
+    return granted | {text.removeprefix("not (").removesuffix(")"): False for text in denied}
 
 
 def seen(send: Send) -> dict[str, object]:

@@ -55,7 +55,7 @@ def payloads(
     found = solutions(Question(wanted, fields=fields, given=pinned))
     bases = [completed(fields, each.get("payload") or {}) for each in found]
     right = [base for base in bases if _holds(wanted, base, given)] or [_happened_upon(fields, wanted, given)]
-    return _answering(fields, wanted, given, right)
+    return _answering(fields, wanted, given, sorted(right, key=lambda base: len(repr(base))))
 
 
 _REMEDY = "give facts={...}, or ask for walks, which have a history"
