@@ -17,6 +17,7 @@ from orderfsm.schema import chart_schema
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "docs" / "reference"
 INSIDE = {
+    "orderfsm.__main__",
     "orderfsm._version",
     "orderfsm.arguments",
     "orderfsm.call",
@@ -27,6 +28,7 @@ INSIDE = {
     "orderfsm.docs",
     "orderfsm.document",
     "orderfsm.exploration",
+    "orderfsm.extras",
     "orderfsm.finding",
     "orderfsm.graph",
     "orderfsm.interpret",
