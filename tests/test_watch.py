@@ -14,7 +14,8 @@ import orderfsm
 from orderfsm import Refused, Step, blockers, enabled, start, step
 from orderfsm.lifecycle import Lifecycle
 from orderfsm.sqlmodel import Order, OrderHistory, SqlStore, create_all, engine
-from orderfsm.watch import Noting, watching
+from orderfsm.testing import shortest
+from orderfsm.watch import Noting, unwatched_start, unwatched_step, watching
 
 CHART = orderfsm.read(
     """
@@ -105,6 +106,15 @@ def test_watching_ends_and_may_be_nested() -> None:
         start(CHART)
     start(CHART)
     assert (len(outer.steps), len(inner.steps)) == (2, 1)
+
+
+def test_what_is_worked_out_unwatched_is_not_told_of() -> None:
+    notes = Notes()
+    with watching(notes):
+        assert unwatched_start(CHART) is start(CHART)
+        assert unwatched_step(CHART, "asked", "agree", payload={"sum": 4}).after == "done"
+        shortest(CHART, "done")
+    assert len(notes.steps) == 1
 
 
 def test_threads_are_watched() -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-import orderfsm
 from orderfsm import Actor, Entry, GuardFailed, MissingGuard, Reason, Refused
+from orderfsm.watch import unwatched_start, unwatched_step
 
 from .scenario import lines
 
@@ -71,8 +71,8 @@ class Send(_Shown):
         """The step that it is in a configuration (None: it begins the order). Raises what `orderfsm.step` raises."""
         facts = {"history": history, **(self.facts or {})}
         if configuration is None:
-            return orderfsm.start(chart, self.event, **self.asked, facts=facts, guards=self.answers, now=self.now)
-        return orderfsm.step(
+            return unwatched_start(chart, self.event, **self.asked, facts=facts, guards=self.answers, now=self.now)
+        return unwatched_step(
             chart, configuration, self.event, **self.asked, facts=facts, guards=self.answers, now=self.now
         )
 
