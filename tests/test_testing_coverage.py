@@ -235,6 +235,20 @@ def test_a_failing_test_is_a_failing_run_and_enough_is_enough(project: Path) -> 
     assert "FAIL no test has exercised a chart; name those that shall be: --chart-coverage=CHART" in run.lines
 
 
+def test_what_is_only_collected_is_not_measured(project: Path) -> None:
+    run = run_pytest(project, "--chart-coverage", "--chart-coverage-fail-under=100", "--collect-only")
+    assert (run.code, "chart coverage" in run.text) == (0, False)
+
+
+def test_what_happens_while_tests_are_collected_does_not_count(project: Path) -> None:
+    (project / "test_parcel.py").write_text(
+        "import orderfsm\nfrom service import CHART\nfrom orderfsm.testing import transitions\n"
+        "orderfsm.start(CHART)\n"
+        "def test_it(): assert len(transitions(CHART)) == 4\n"
+    )
+    assert row(run_pytest(project, "--chart-coverage=parcel.yaml"), "shop/parcel 1")[:2] == ["0/4", "0/4"]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -84,6 +84,8 @@ class ChartCoverage:
             told = [(replace(chart), coverage.dumps()) for chart, coverage in self.collector.found()]
             cast("Any", self.config).workeroutput[OUTPUT] = pickle.dumps(told)
             return
+        if self.config.option.collectonly:
+            return
         for chart, coverage in self.collector.found():
             self._take(chart, coverage)
         for chart in self.named:
@@ -96,6 +98,8 @@ class ChartCoverage:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Tell what was covered, what was not, and what falls short."""
+        if self.config.option.collectonly:
+            return
         terminalreporter.section("chart coverage")
         for line in lines(self.measured, everything=self.config.get_verbosity() > 0):
             terminalreporter.line(line)
