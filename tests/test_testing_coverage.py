@@ -197,6 +197,13 @@ def test_workers_are_put_together(project: Path) -> None:
     assert row(run, "shop/parcel 1") == ["4/4", "3/4", "2/4", "1/2", "1/3", "1/8", "47.6 %"]
 
 
+def test_a_worker_that_crashed_is_told(project: Path) -> None:
+    (project / "test_crash.py").write_text("import os\ndef test_crash(): os._exit(3)\n")
+    run = run_pytest(project, "--chart-coverage", "-n", "1", "test_crash.py", plugins=("xdist",))
+    assert run.code == 1
+    assert "workers that crashed: 1; what their tests took is missing here" in run.lines
+
+
 def test_it_is_written_drawn_and_asked_for(project: Path) -> None:
     files = ("--chart-coverage-report=out/parcel.json", "--chart-coverage-report=out/parcel.svg")
     run = run_pytest(

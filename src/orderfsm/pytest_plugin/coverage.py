@@ -104,7 +104,9 @@ class ChartCoverage:
         for line in lines(self.measured, everything=self.config.get_verbosity() > 0):
             terminalreporter.line(line)
         if self.lost:
-            terminalreporter.line(f"{self.lost} workers crashed: what their tests took is missing here", yellow=True)
+            terminalreporter.line(
+                f"workers that crashed: {self.lost}; what their tests took is missing here", yellow=True
+            )
         for name in self.written:
             terminalreporter.line(f"written: {name}")
         for problem in self.minimum.problems(self.measured):
