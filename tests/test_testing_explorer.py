@@ -44,6 +44,7 @@ from orderfsm.testing.explorer import (
     Explored,
     Explorer,
     Run,
+    Switch,
     explore,
     judge,
     judge_lifecycle,
@@ -145,7 +146,7 @@ def test_hypothesis_finds_it_too_and_shrinks_it_to_one_interruption(engine: Engi
     with Explorer(engine, new, clients, judge(PARCEL, look), answers=(TooLate,)) as explorer:
 
         @settings(FEW, max_examples=200)
-        @given(schedules(clients=2, interruptions=3))
+        @given(schedules(clients=2, steps=4))
         def goes_well(schedule: tuple[int, ...]) -> None:
             runs.append(explorer.run(schedule))
             runs[-1].verify()
@@ -735,6 +736,21 @@ def test_clients_that_differ_from_run_to_run_are_counted(engine: Engine) -> None
 
     explored = explore(engine, lambda _: None, {"a": moody, "b": moody, "c": moody}, lambda *_: None)
     assert explored.strayed > 0
+
+
+def test_a_switch_happens_once_before_the_thing_that_it_names(engine: Engine) -> None:
+    def client(*_: Any) -> None:
+        for place in range(3):
+            point(str(place))
+
+    with Explorer(engine, lambda _: None, {"a": client, "b": client, "c": client}, lambda *_: None) as explorer:
+        orders = [
+            "".join(moment.client for moment in explorer.run(switches).moments)
+            for switches in ([Switch(0, 1)], [Switch(0, 1, 2), Switch(2, 2)], [Switch(0, 0)], [Switch(1, 7)])
+        ]
+        assert orders == ["abbbaaccc", "accaabbbc", "bbbaaaccc", "aaabbbccc"]
+        again = explorer.run(explorer.run([Switch(0, 1, 2), Switch(2, 2)]).schedule)
+    assert "".join(moment.client for moment in again.moments) == "accaabbbc"
 
 
 def test_a_frontier_without_decisions_ends_at_once() -> None:

@@ -6,7 +6,7 @@ Hypothesis draws from `schedules()`. `judge` and `judge_lifecycle` hold what com
 
 from .explorer import Explored, Explorer, Outcome, Run, explore
 from .judge import Judge, Kept, judge, judge_lifecycle
-from .schedule import schedules
+from .schedule import Switch, schedules
 from .trace import Moment
 from .turns import point
 
@@ -18,6 +18,7 @@ __all__ = [
     "Moment",
     "Outcome",
     "Run",
+    "Switch",
     "explore",
     "judge",
     "judge_lifecycle",

@@ -16,7 +16,7 @@ from orderfsm.sqlmodel import engine as safe_engine
 
 from .locks import locks_of
 from .points import Points
-from .schedule import Frontier
+from .schedule import Frontier, planned
 from .turns import Hung, Turns
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import orm
 
+    from .schedule import Switch
     from .trace import Moment
     from .turns import Client, Decision
 
@@ -60,7 +61,8 @@ class Outcome:
 class Run:
     """One run: what `setup` gave, what each client was told, what happened, what is wrong.
 
-    `schedule` gives the same run again. `before` is what a check has seen before the clients came.
+    `schedule` gives the same run again, as choices, also where it was one of switches. `before` is what a check has
+    seen before the clients came.
     """
 
     schedule: tuple[int, ...]
@@ -160,7 +162,7 @@ class Explorer:
 
     # --- one run
 
-    def run(self, schedule: Sequence[int] = ()) -> Run:
+    def run(self, schedule: Sequence[int] | Sequence[Switch] = ()) -> Run:
         """One run: `setup`, the clients in the order that a schedule says, the check.
 
         Raises what `setup` raises, and what the check does beside AssertionError.
@@ -173,7 +175,7 @@ class Explorer:
         with self.sessions() as session:
             before = {each: each.before(session, given) for each in self.checks if hasattr(each, "before")}
         self._locks.begin()
-        turns = Turns(self._locks, schedule, self.patience, self.most)
+        turns = Turns(self._locks, planned(schedule), self.patience, self.most)
         for name, work in self.clients.items():
             turns.add(name, partial(self._live, work, given))
         hung = ""

@@ -4,32 +4,69 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hypothesis import strategies as st
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .turns import Decision
+    from .turns import Client, Decision
 
-__all__ = ["Frontier", "schedules"]
+__all__ = ["Choices", "Frontier", "Switch", "Switches", "planned", "schedules"]
 
 
-def schedules(*, interruptions: int = 4, apart: int = 6, clients: int = 3) -> st.SearchStrategy[tuple[int, ...]]:
-    """Schedules at random: at most so many times somebody else goes on, at most so many choices apart.
+class Switch(NamedTuple):
+    """Before the client (counted from 0) does its next thing, of which it has done `step`, somebody else goes on.
 
-    They shrink to the fewest changes and the latest ones: a change that comes after the end of a run is none.
-    `clients` is how many there are.
+    `other` says who: 1 is the next one that can, and so on. Where nobody else can, nothing happens.
     """
-    gap = st.integers(0, apart).map(lambda earlier: apart - earlier)
-    change = st.tuples(gap, st.integers(1, max(1, clients - 1)))
-    return st.lists(change, max_size=interruptions).map(_written_out)
+
+    client: int
+    step: int
+    other: int = 1
 
 
-def _written_out(changes: Sequence[tuple[int, int]]) -> tuple[int, ...]:
-    """So many choices to let things go on, then another one, and so on."""
-    return tuple(choice for gap, taken in changes for choice in (*(0,) * gap, taken))
+def schedules(*, most: int = 4, steps: int = 6, clients: int = 3) -> st.SearchStrategy[tuple[Switch, ...]]:
+    """Schedules at random: at most so many switches, each within the first `steps` of one of so many clients.
+
+    A switch means the same whichever others there are, so that schedules shrink to the fewest ones.
+    """
+    others = st.integers(1, max(1, clients - 1))
+    switch = st.builds(Switch, st.integers(0, clients - 1), st.integers(0, steps), others)
+    return st.lists(switch, max_size=most).map(tuple)
+
+
+class Choices:
+    """A schedule of choices, one for each decision: 0 lets things go on."""
+
+    def __init__(self, choices: Sequence[int]) -> None:
+        self._choices = iter(choices)
+
+    def choose(self, ready: Sequence[Client]) -> int:
+        """Which of those who can go on does."""
+        return next(self._choices, 0) % len(ready)
+
+
+class Switches:
+    """A schedule of switches, each of which happens once."""
+
+    def __init__(self, switches: Sequence[Switch]) -> None:
+        self._left = list(switches)
+
+    def choose(self, ready: Sequence[Client]) -> int:
+        """Which of those who can go on does."""
+        taken, first = 0, ready[0]
+        for switch in [each for each in self._left if (each.client, each.step) == (first.number, first.step)]:
+            self._left.remove(switch)
+            taken += switch.other
+        return taken % len(ready)
+
+
+def planned(schedule: Sequence[int] | Sequence[Switch]) -> Choices | Switches:
+    """Who chooses, for a schedule of either kind."""
+    switches = [each for each in schedule if isinstance(each, Switch)]
+    return Switches(switches) if switches else Choices([each for each in schedule if isinstance(each, int)])
 
 
 class Frontier:

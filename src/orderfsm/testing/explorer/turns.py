@@ -1,8 +1,8 @@
 """One client at a time: each runs in a thread of its own and stops at every point, where a schedule says who goes on.
 
 A schedule is a tuple of choices, one for each moment at which more than one client can go on: 0 lets the one go on that
-was running (or, when it cannot, the first that can), 1 the next, and so on. What the schedule does not say is 0. No
-clock decides: a time limit only tells of clients that do not come back.
+was running (or, when it cannot, the first that can), 1 the next, and so on. What the schedule does not say is 0. Or it
+is a tuple of switches. No clock decides: a time limit only tells of clients that do not come back.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ class Stand(Enum):
 class Client:
     """A client in a run. `backend` is the server's process while the client waits for an answer from it.
 
-    `held` are the connections that it has taken from the pool and not given back.
+    `step` says how often it was its turn, `since` at which moment it began to wait for a lock. `held` are the
+    connections that it has taken from the pool and not given back.
     """
 
     number: int
@@ -64,6 +65,7 @@ class Client:
     backend: int | None = None
     relented: bool = False
     since: int = 0
+    step: int = 0
     invoked: int = 0
     answered: int = 0
     value: Any = None
@@ -85,6 +87,14 @@ class Decision(NamedTuple):
     def cost(self) -> int:
         """1 when somebody was interrupted who could have gone on."""
         return int(self.running and self.taken > 0)
+
+
+class Chooser(Protocol):
+    """A schedule, as it is followed."""
+
+    def choose(self, ready: Sequence[Client]) -> int:
+        """Which of those who can go on does; the first is the one that was running, if it can."""
+        ...
 
 
 class Locks(Protocol):
@@ -129,8 +139,8 @@ def point(name: str) -> None:
 class Turns:
     """The clients of one run, and whose turn it is."""
 
-    def __init__(self, locks: Locks, schedule: Sequence[int], patience: float, most: int) -> None:
-        self.locks, self.schedule, self.patience, self.most = locks, schedule, patience, most
+    def __init__(self, locks: Locks, chooser: Chooser, patience: float, most: int) -> None:
+        self.locks, self.chooser, self.patience, self.most = locks, chooser, patience, most
         self.clients: list[Client] = []
         self.decisions: list[Decision] = []
         self.moments: list[Moment] = []
@@ -219,6 +229,7 @@ class Turns:
             raise Hung(f"{client.name} has not ended after {self.most} moments; it stands {self._where(client)}")
         self.now += 1
         client.invoked = client.invoked or self.now
+        client.step += 1
         client.stand, self._current = Stand.MOVING, client
         client.go.put(None)
         self._settle()
@@ -233,8 +244,7 @@ class Turns:
             ready.sort(key=lambda client: client is not self._current)
         if len(ready) == 1:
             return ready[0]
-        place = len(self.decisions)
-        taken = self.schedule[place] % len(ready) if place < len(self.schedule) else 0
+        taken = self.chooser.choose(ready)
         self.decisions.append(Decision(len(ready), running, taken))
         return ready[taken]
 
