@@ -5,13 +5,19 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlmodel import Session
+from sqlalchemy import Date, Integer, Numeric
+from sqlalchemy.types import TypeEngine
+from sqlmodel import AutoString, Session
 
 import orderfsm
 from kept import KINDS, Clock, create_tables
+from orderfsm.cli.records import _key as read_key
 from orderfsm.coverage import Coverage
 from orderfsm.diagrams import Overlay, difference, render
 from orderfsm.lifecycle import Lifecycle
@@ -88,6 +94,36 @@ def test_orders_in_tables_of_ones_own_are_drawn_too(tmp_path: Path, monkeypatch:
         assert (code, errors) == (2, "orderfsm: there is no Booking with the key nobody\n")
     finally:
         sys.modules.pop("booking_life", None)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_an_order_of_another_chart_is_not_drawn(database: str) -> None:
+    code, _, errors = run("stat/order", "--order", "A-1", "--database", database)
+    assert (code, errors) == (2, "orderfsm: order A-1 lives by adobe/order, not by stat/order; draw that one\n")
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_bytes_that_are_no_text_name_no_order(database: str) -> None:
+    code, _, errors = run("stat/order", "--order", "\udcff", "--database", database)
+    assert (code, "there is no order with the id or reference \\udcff" in errors) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "key"),
+    [
+        (AutoString(), "V-1", "V-1"),
+        (AutoString(), "\udcff", None),
+        (Integer(), "7", 7),
+        (Integer(), "9" * 30, None),
+        (Integer(), "x", None),
+        (Numeric(), "1.50", Decimal("1.5")),
+        (Numeric(), "x", None),
+        (Date(), "2026-03-01", date(2026, 3, 1)),
+        (Date(), "x", None),
+    ],
+)
+def test_a_key_is_read_as_its_column_has_it(column: TypeEngine[Any], text: str, key: object) -> None:
+    assert read_key(column.python_type, text) == key
 
 
 def test_files_of_refusals_and_coverage_are_drawn(tmp_path: Path) -> None:

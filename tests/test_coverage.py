@@ -58,6 +58,7 @@ def test_the_coverage_of_another_chart_is_refused() -> None:
     ("text", "said"),
     [
         ("{", "no JSON"),
+        ("[" * 100_000, "no JSON"),
         ("[]", 'write {"chart"'),
         ('{"chart": "x"}', r"steps\[0\] is null"),
         ('{"chart": "x", "steps": [["a", "b"]]}', r'steps\[0\] is \["a", "b"\]; write \[before, event, after\]'),

@@ -155,6 +155,14 @@ def test_a_mark_that_is_no_good_is_told(folder: Path) -> None:
     assert look(path).mended() == path.read_bytes()
 
 
+@pytest.mark.parametrize("recipe", ["stat/order svg", "stat/order mermaid", "stat/order table", "stat/order png"])
+def test_a_text_that_ends_in_words_like_a_mark_is_left_alone(folder: Path, recipe: str) -> None:
+    path = folder / "notes.md"
+    path.write_text(f"Of great importance.\n\n# drawn by orderfsm: {recipe}\n", encoding="utf-8")
+    assert f"opens no comment of {recipe.split()[1]}" in problems(path)[0]
+    assert look(path).mended() == path.read_bytes()
+
+
 def test_only_the_last_line_is_a_mark(folder: Path) -> None:
     path = folder / "x.svg"
     path.write_text("<!-- drawn by orderfsm: stat/order svg -->\n<svg/>\n", encoding="utf-8")
@@ -277,6 +285,8 @@ def test_what_is_wrong_with_one_region_leaves_the_others(folder: Path) -> None:
 def test_a_drawing_cannot_end_its_region_nor_its_fence() -> None:
     with pytest.raises(ValueError, match="which ends a region"):
         body(f"a\n{END}\nb", "text")
+    with pytest.raises(ValueError, match="or begins one"):
+        body(f"a\n{BEGIN}\nb", "text")
     assert body("a ```` b", "text")[1] == "`````text"
 
 

@@ -400,6 +400,9 @@ def test_a_state_with_a_dot_in_its_name_is_not_mistaken_for_another() -> None:
         ({"refusals": {"a": 1}}, TypeError, r"give \(configuration, event, code\)"),
         ({"dwell": {"a": HOURS}}, TypeError, r"give the name of a state: Dwell\(p50, p95\)"),
         ({"covered": ["abc"]}, TypeError, r"covered has 'abc'; give \(before, event, after\)"),
+        ({"findings": ["dead-end"]}, TypeError, "findings has 'dead-end'; give what check returns"),
+        ({"current": ["a"]}, TypeError, r"current is \['a'\]; give a configuration"),
+        ({"taken": [("a", "b", "c")]}, TypeError, r"taken has \('a', 'b', 'c'\); give \(before, after\)"),
     ],
 )
 def test_what_has_another_shape_is_refused(given: dict[str, Any], error: type[Exception], said: str) -> None:

@@ -65,6 +65,7 @@ def test_a_log_line_is_one_refusal() -> None:
     ("line", "said"),
     [
         ("{", "line 2 is no JSON"),
+        ("[" * 100_000, "line 2 is no JSON"),
         ("[]", "line 2 has no text under chart, configuration, event, code"),
         ('{"chart": "x", "configuration": 1, "event": "e", "code": "c"}', "line 2 has no text under configuration"),
         ('{"chart": "x", "configuration": "a", "event": "e", "code": "c", "count": -1}', "has the count -1"),

@@ -229,6 +229,10 @@ def changed(**states: Any) -> dict[str, Any]:
         ({"initial": "a", "states": {"a b": {}, "a": {}}}, "the key 'a b' (leave out white space"),
         (changed(a={"id": "x"}, b={"id": "x"}), "states.b: a second state with the id x"),
         (changed(a={"meta": {"orderfsm": {"category": "sideways"}}}), "the category 'sideways'"),
+        (
+            changed(a={"initial": "x", "states": {"x": {}, "h": {"history": "deeep"}}}),
+            "states.a.states.h: the history 'deeep' (shallow or deep)",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_with_its_place(config: dict[str, Any], said: str) -> None:
@@ -243,6 +247,7 @@ def test_what_is_wrong_is_named_with_its_place(config: dict[str, Any], said: str
     [
         (changed(a={"invoke": {"src": "fetch"}}), "invoke (emit an action, and let its outcome be an event)"),
         (changed(a={"on": {"go": {"target": "b", "guard": {"type": "g", "params": {"n": 1}}}}}), "the guard"),
+        (changed(a={"on": {"go": {"target": "b", "guard": ""}}}), "the guard ''"),
         (changed(a={"after": {"soon": "b"}}), "the delay 'soon' (write milliseconds)"),
         (changed(a={"on": {"order.*": "b"}}), "the event 'order.*'"),
         (changed(a={"on": {"pay": "b", "pay.late": "b"}}), "the events pay and pay.late"),

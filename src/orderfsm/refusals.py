@@ -64,7 +64,7 @@ class Refusals:
 def _read(line: str, number: int) -> tuple[tuple[str, str, str, str], int]:
     try:
         told: Any = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise LogError(f"line {number} is no JSON ({error}); write one object per line") from None
     told = told if isinstance(told, dict) else {}
     missing = [name for name in KEYS if not isinstance(told.get(name), str)]

@@ -80,12 +80,18 @@ class Evidence:
 
         store, where = self._tables(chart)
         census = Census(chart, store)
-        one = Overlay() if self.order is None else _way(entries_of(session, store, self.order))
+        one = Overlay() if self.order is None else _way(self._own(entries_of(session, store, self.order), chart))
         return replace(
             one,
             counts=census.counts(session, *where) if self.counts else None,
             dwell=census.dwell(session, *where) if self.dwell else None,
         )
+
+    def _own(self, entries: Sequence[Entry], chart: Chart) -> Sequence[Entry]:
+        """The entries, unless they are of an order of another chart."""
+        if entries[-1].chart != chart.name:
+            raise Misused(f"order {self.order} lives by {entries[-1].chart}, not by {chart.name}; draw that one")
+        return entries
 
     def _tables(self, chart: Chart) -> tuple[SqlStore, tuple[Any, ...]]:
         """A lifecycle's tables; or the ready-made ones, and of these the orders of the chart."""

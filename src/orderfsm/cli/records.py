@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,14 +95,26 @@ def entries_of(session: Any, store: SqlStore, wanted: str) -> list[Entry]:
 def _own(session: Any, store: SqlStore, wanted: str) -> Any:
     """The order of a service's own with that key, of one column."""
     columns = [column for _, column, _ in store.pairing.keys]
-    try:
-        key = columns[0].type.python_type(wanted) if len(columns) == 1 else None
-    except ValueError:
-        key = None
+    key = _key(columns[0].type.python_type, wanted) if len(columns) == 1 else None
     found = None if key is None else session.get(store.order, key)
     if found is None:
         raise Misused(f"there is no {store.order.__name__} with the key {wanted}")
     return found
+
+
+def _key(type: Any, wanted: str) -> Any:
+    """What a text means as a key of that type; None for nothing that a database can hold.
+
+    SQLModel's own texts say that they are objects.
+    """
+    try:
+        wanted.encode()
+        if type is object:
+            return wanted
+        key = type.fromisoformat(wanted) if issubclass(type, date) else type(wanted)
+    except (ArithmeticError, TypeError, ValueError):
+        return None
+    return None if isinstance(key, int) and len(str(abs(key))) > LONGEST_ID else key
 
 
 def _ready_made(session: Any, wanted: str) -> Order:
@@ -112,7 +125,7 @@ def _ready_made(session: Any, wanted: str) -> Order:
 
     isid = wanted.isdecimal() and wanted.isascii() and len(wanted) <= LONGEST_ID
     found = session.get(Order, int(wanted)) if isid else None
-    if found is None:
+    if found is None and _key(str, wanted) is not None:
         several = session.exec(select(Order).where(Order.reference == wanted).limit(2)).all()
         found = several[0] if len(several) == 1 else None
         if len(several) > 1:

@@ -81,7 +81,7 @@ class Coverage:
         """From JSON. Raises LogError for anything else than `dumps` makes."""
         try:
             told: Any = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise LogError(f"no coverage: this is no JSON ({error})") from None
         if not isinstance(told, dict) or not isinstance(told.get("chart"), str):
             raise LogError('no coverage: write {"chart": name, "hash": …, "steps": [[before, event, after], …]}')

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from orderfsm.chart import START
+from orderfsm.finding import Finding
 from orderfsm.graph import steps_from, unknown_configuration
 from orderfsm.table import compile
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from orderfsm.cell import Step
     from orderfsm.chart import Chart, Transition
-    from orderfsm.finding import Finding
     from orderfsm.table import Table
 
     from .difference import Difference
@@ -81,6 +81,18 @@ class Overlay:
         for step in self.covered or ():
             if not _is_triple(step):
                 raise TypeError(f"covered has {step!r}; give (before, event, after)")
+        self._verify_order()
+        for finding in self.findings or ():
+            if not isinstance(finding, Finding):
+                raise TypeError(f"findings has {finding!r}; give what check returns")
+
+    def _verify_order(self) -> None:
+        """What is told of one order."""
+        if not isinstance(self.current, str | None):
+            raise TypeError(f"current is {self.current!r}; give a configuration as it is stored, or None")
+        for pair in self.taken:
+            if not _is_pair(pair):
+                raise TypeError(f"taken has {pair!r}; give (before, after)")
 
 
 def _verify_numbers(name: str, given: Any, keyed: str, fits: Any) -> None:
@@ -99,6 +111,14 @@ def _pairs(name: str, given: Any) -> Iterable[tuple[Any, Any]]:
 
 def _is_triple(given: object) -> bool:
     return isinstance(given, tuple) and len(given) == 3 and all(isinstance(part, str) for part in given)
+
+
+def _is_pair(given: object) -> bool:
+    """Whether this is a step of an order; nothing stands before the first one."""
+    if not (isinstance(given, tuple) and len(given) == 2):
+        return False
+    before, after = given
+    return isinstance(before, str | None) and isinstance(after, str)
 
 
 @dataclass(frozen=True, slots=True)

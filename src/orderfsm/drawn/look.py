@@ -9,7 +9,7 @@ from pathlib import Path
 from orderfsm.errors import OrderFsmError
 
 from . import pictures
-from .marks import mark_in, signed
+from .marks import mark_in, signed, verify_comment
 from .recipe import Recipe, draw
 from .regions import END, Region, body, regions
 
@@ -77,6 +77,7 @@ def _file(text: str, mark: str, path: Path, root: Path) -> Look:
     line = text.rstrip().count("\n") + 1
     try:
         recipe = Recipe.of(mark)
+        verify_comment(text, recipe)
         made = _ended_as(text, signed(draw(recipe, path.parent, root), recipe))
     except REFUSALS as error:
         return Look((Held(mark, line, str(error)),), text.encode)

@@ -9,7 +9,7 @@ from .regions import region
 if TYPE_CHECKING:
     from .recipe import Recipe
 
-__all__ = ["mark_in", "signed"]
+__all__ = ["mark_in", "signed", "verify_comment"]
 
 COMMENTS = {
     "d2": ("# ", ""),
@@ -39,3 +39,12 @@ def mark_in(text: str) -> str | None:
     sign, found, recipe = last.partition(SAYS)
     known = {before.strip(): behind for before, behind in COMMENTS.values()}
     return recipe.removesuffix(known[sign]).strip() if found and sign in known else None
+
+
+def verify_comment(text: str, recipe: Recipe) -> None:
+    """Raises ValueError when the last line is no comment of the recipe's format: then the rest is somebody's text."""
+    sign = text.rstrip().rpartition("\n")[2].partition(SAYS)[0]
+    before, behind = COMMENTS.get(recipe.format, ("", ""))
+    if sign != before.strip():
+        remedy = f"write {before}…{behind} around it" if before else "draw it into a page, or with --output"
+        raise ValueError(f"{sign} opens no comment of {recipe.format}, so that this file is no drawing; {remedy}")

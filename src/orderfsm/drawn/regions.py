@@ -77,11 +77,14 @@ def region(drawing: str, recipe: Recipe) -> str:
 def body(drawing: str, format: str) -> list[str]:
     """The lines between the comments of a region: the drawing with a blank line on both sides.
 
-    Raises ValueError for a drawing that would end the region.
+    Raises ValueError for a drawing that would end the region, or begin another one.
     """
     lines = drawing.rstrip("\n").split("\n")
-    if any(line.rstrip() == END for line in lines):
-        raise ValueError(f"a name of the chart reads {END}, which ends a region; draw it into a file of its own")
+    for line in lines:
+        if line.rstrip() == END or BEGIN.fullmatch(line):
+            raise ValueError(
+                f"a name of the chart reads {line}, which ends a region or begins one; draw it into a file of its own"
+            )
     return ["", *(_fenced(lines, FENCED[format]) if format in FENCED else lines), ""]
 
 

@@ -133,7 +133,10 @@ class _Reader:
             return Kind(node.type)
         if node.parent is self.root:
             raise node.left_out("a history state of the machine itself", "put a state around what it remembers")
-        return Kind.DEEP if node.said.get("history") == "deep" else Kind.SHALLOW
+        said = node.said.get("history", "shallow")
+        if said not in (True, "shallow", "deep"):
+            raise node.wrong(f"the history {said!r}", "shallow or deep")
+        return Kind.DEEP if said == "deep" else Kind.SHALLOW
 
     def default(self, node: Node, kind: Kind) -> list[Node]:
         """Where a compound or a history state leads when nothing else is said."""
@@ -276,9 +279,9 @@ class _Reader:
         match said:
             case None:
                 return ()
-            case str(name):
+            case str(name) if name:
                 return (Guard(name),)
-            case {"type": str(name), **rest} if not rest:
+            case {"type": str(name), **rest} if name and not rest:
                 return (Guard(name),)
             case {"type": "orderfsm.when", "params": {"expression": str(text)}}:
                 return (Guard(expression=self.expression(node, text)),)
