@@ -18,6 +18,9 @@ SQL_CALLS = {"DDL", "exec_driver_sql", "execute", "executemany", "executescript"
 
 KNOWN = {
     ("__init__.py", "importlib.import_module"): "a module of our own, from a list of our own",
+    ("docs/python.py", "importlib.import_module"): "a module of our own, from a list of our own",
+    ("pytest_plugin/coverage.py", "import pickle"): "between pytest-xdist's own processes",
+    ("testing/explorer/locks.py", "SQL of parts"): "PRAGMA takes no parameter; it is a number of our own",
     ("cli/watching.py", "importlib.import_module"): "the module is named by whoever types the command",
     ("enforcement/__init__.py", "SQL of parts"): "DDL of our own; the names come from tables and are quoted",
     ("enforcement/alembic.py", "SQL of parts"): "DDL of our own, with what % means there doubled",

@@ -90,7 +90,8 @@ class Databases:
             connection.execute("SET LOCAL synchronous_commit = off")
             for (schema,) in connection.execute(_SCHEMAS).fetchall():
                 connection.execute(f"DROP SCHEMA {schema} CASCADE".encode())
-            connection.execute("CREATE SCHEMA public")
+            connection.execute("CREATE SCHEMA public AUTHORIZATION pg_database_owner")
+            connection.execute("GRANT USAGE ON SCHEMA public TO PUBLIC")
 
 
 def _in(url: str, name: str) -> str:
