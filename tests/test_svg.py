@@ -460,7 +460,7 @@ def test_the_style_sheet_reaches_nothing_but_the_drawing(theme: str) -> None:
     )
     selectors = [each for rule in re.findall(r"([^{}]+)\{", sheet) for each in rule.split(",")]
     assert len(selectors) > 20
-    assert [selector for selector in selectors if not selector.startswith(".orderfsm ")] == []
+    assert [selector for selector in selectors if not selector.startswith((".orderfsm ", f".orderfsm-{theme} "))] == []
 
 
 def test_a_reader_of_screens_is_told_what_is_drawn() -> None:
@@ -481,6 +481,16 @@ def test_the_dark_theme_needs_no_dark_screen() -> None:
     dark = diagrams.render(simple(), "svg", theme="dark")
     assert "prefers-color-scheme" not in dark
     assert ".page{fill:#12171d}" in dark
+
+
+def test_drawings_on_one_page_have_colours_and_identifiers_of_their_own() -> None:
+    made = [diagrams.render(simple(), "svg", theme=theme) for theme in ("auto", "light", "dark")]
+    assert [drawn(simple(), theme=theme).get("class") for theme in ("auto", "light", "dark")] == [
+        "orderfsm", "orderfsm-light", "orderfsm-dark"
+    ]  # fmt: skip
+    assert [".orderfsm-dark .page" in text for text in made] == [False, False, True]
+    made += [diagrams.render(simple(), "svg", detail=detail) for detail in ("plain", "codes")]
+    assert len({re.search(' id="([^"]*)"', text)[1] for text in made}) == len(made)  # type: ignore[index]
 
 
 def test_an_unknown_theme_is_refused_with_those_that_exist() -> None:

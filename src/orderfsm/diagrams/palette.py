@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-__all__ = ["style"]
+__all__ = ["root", "style"]
 
 Palette = Mapping[str, tuple[str, ...]]
 """What is coloured -> its colour, or what it is filled with and its outline."""
@@ -113,6 +113,11 @@ LINES = {
 CATEGORIES = ("plain", "open", "waiting", "suspended", "done", "failed", "cancelled")
 
 
+def root(theme: str) -> str:
+    """The class of a drawing: drawings of several themes may stand on one page, and each has its own colours."""
+    return "orderfsm" if theme == "auto" else f"orderfsm-{theme}"
+
+
 def style(theme: str, tones: Collection[str] = ()) -> str:
     """The style sheet: light, dark, or both with the choice left to the reader's screen; notes of these tones."""
     shapes = SHAPES | NOTED if tones else SHAPES
@@ -122,7 +127,7 @@ def style(theme: str, tones: Collection[str] = ()) -> str:
     rules += dark if theme == "dark" else light
     if theme == "auto":
         rules.append(f"@media (prefers-color-scheme:dark){{{''.join(dark)}}}")
-    return "".join(rules)
+    return "".join(rules).replace(".orderfsm ", f".{root(theme)} ")
 
 
 def _tones(palette: Palette, page: Palette, tones: Collection[str]) -> Iterator[str]:

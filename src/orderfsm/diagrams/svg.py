@@ -18,7 +18,7 @@ from .labels import extent, tested
 from .legend import items, legend, tones
 from .level import BESIDE
 from .overlay import Marks, Overlay, marks
-from .palette import style
+from .palette import root, style
 from .picture import gathered, picture
 from .scopes import Part
 from .shapes import bow, circle, gauge, group, head, number, path, rect, text, words
@@ -55,7 +55,9 @@ def render(chart: Chart, overlay: Overlay, detail: str, theme: str) -> str:
     wide, tall = max(found.width, wide + 2 * MARGIN), found.height + tall + (MARGIN if tall else 0.0)
     page = _Page(chart, replace(found, width=wide, height=tall), marked)
     sheet = style(theme, tones(seen) | {note.tone for note in marked.aside})
-    return _document(chart, page, _told(chart, overlay, marked), sheet, "\n".join([*page.body(), *rows]))
+    told, kind = _told(chart, overlay, marked), "" if (detail, theme) == ("full", "auto") else f" {detail} {theme}"
+    identifier = sha256(f"{chart.name} {chart.hash} {told}{kind}".encode(errors="replace")).hexdigest()[:12]
+    return _document(chart, page, told, (f"orderfsm-{identifier}", root(theme)), sheet, [*page.body(), *rows])
 
 
 def laid_out(chart: Chart, detail: str, marked: Marks) -> tuple[Picture, Drawing]:
@@ -81,16 +83,18 @@ def _noted(seen: Picture, marked: Marks) -> Picture:
     return replace(seen, nodes=tuple(nodes), edges=tuple(edges))
 
 
-def _document(chart: Chart, page: _Page, told: str, sheet: str, body: str) -> str:
-    identifier = "orderfsm-" + sha256(f"{chart.name} {chart.hash} {told}".encode(errors="replace")).hexdigest()[:12]
+def _document(chart: Chart, page: _Page, told: str, names: tuple[str, str], sheet: str, body: Sequence[str]) -> str:
+    """The element, by its identifier and its class."""
+    identifier, root = names
+    inside = "\n".join(body)
     width, height = number(page.drawing.width), number(page.drawing.height)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="orderfsm" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="{root}" role="img" '
         f'aria-labelledby="{identifier}-title {identifier}-desc" width="{width}" height="{height}" '
         f'viewBox="0 0 {width} {height}">\n'
         f'<title id="{identifier}-title">{text(chart.title or chart.name)}</title>\n'
         f'<desc id="{identifier}-desc">{text(told)}</desc>\n'
-        f"<style>{sheet}</style>\n{body}\n</svg>\n"
+        f"<style>{sheet}</style>\n{inside}\n</svg>\n"
     )
 
 
