@@ -8,7 +8,7 @@ for the whole process, threads included, so that what a test starts in a thread 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
@@ -83,7 +83,8 @@ def watching(watcher: Watcher) -> Iterator[None]:
 def tell(call: Call, found: Step) -> None:
     """Say that a step was taken that was not asked of `orderfsm.step`; nothing when nobody is watching."""
     if _watcher is not None:
-        _watcher.taken(Noting(*(getattr(call, each.name) for each in fields(Call))), found)
+        asked = replace(call, event=found.event)
+        _watcher.taken(Noting(*(getattr(asked, each.name) for each in fields(Call))), found)
 
 
 # `step` is the hot path: to look whether somebody is watching would cost it 3 to 5 ns of 190. So what it does is

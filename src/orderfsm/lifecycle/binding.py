@@ -197,14 +197,17 @@ class Binding:
         call = replace(self._call(session, order, configuration, request), actor=request.actor or NOBODY)
         leading = sighting.leading(self.table, configuration, request.event, lambda event: replace(call, event=event))
         request.event = leading.event
-        watch.tell(replace(call, event=leading.event), leading)
+        watch.tell(call, leading)
         return Decision(configuration, revision, leading.after, leading)
 
     def _shown(self, session: Session, order: Stateful, request: Request) -> Entry | None:
         """The last entry (or the one of the request's key) when the order already shows what was seen."""
         configuration, revision = self.store.position(session, order)
         while sighting.shows(self.table, configuration, request.event):
-            last = self._prior(session, order, request) or self.store.last(session, order)
+            prior = self._prior(session, order, request)
+            if prior is not None:
+                return prior
+            last = self.store.last(session, order)
             if last is None or request.key == last.key is not None or last.sequence == revision:
                 self.store.confirm(session)
                 return last
