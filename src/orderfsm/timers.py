@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from .cell import Configuration, Step
     from .chart import Chart, Timer
 
-__all__ = ["FOREVER", "Change", "Pending", "advance", "armed", "by_states", "by_step", "running"]
+__all__ = ["FOREVER", "SYSTEM", "Change", "Pending", "advance", "armed", "by_states", "by_step", "running"]
 
 KEY_LIMIT = 255
 """How many characters an idempotency key may have."""
+
+SYSTEM = "system"
+"""The role in which a sweep sends what is due, unless it is told another: an arrow for it alone is the timer's own."""
 
 FOREVER = timedelta(days=365_000)
 """The longest delay that is counted: about a thousand years."""

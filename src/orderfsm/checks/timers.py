@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from orderfsm.timers import running
+from orderfsm.timers import SYSTEM, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from .study import Study
 
 __all__ = ["automatic", "races", "unanswered"]
-
-SYSTEM = "system"
-"""The role in which a sweep sends what is due, unless it is told another: an arrow for it alone is the timer's own."""
 
 
 def automatic(study: Study) -> frozenset[str]:

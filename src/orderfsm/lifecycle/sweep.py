@@ -19,6 +19,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from orderfsm import timers
 from orderfsm.arguments import expect
 from orderfsm.errors import Blocker, ChartError, Conflict, NotEnabled, Refused
 from orderfsm.history import Actor
@@ -53,7 +54,7 @@ R = TypeVar("R")
 TIMER = "timer"
 """The origin of the entries that timers write."""
 
-SYSTEM = Actor("system")
+SYSTEM = Actor(timers.SYSTEM)
 """Who sends due events when nobody else is named."""
 
 QUEUE = 200
