@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 import orderfsm
-from kept import KINDS, READY_MADE, Kept, database, lifecycle, statements
+from kept import READY_MADE, Kept, lifecycle, statements
 from kept_timers import LEASE, REGIONS, Still, days, opened, sent
 from orderfsm import Entry
 from orderfsm.census import Census
@@ -27,25 +27,12 @@ from orderfsm.diagrams import Dwell, Overlay, render
 from orderfsm.lifecycle import Corrections, Lifecycle, Restated
 from orderfsm.sqlmodel import Order, async_engine, create_all
 from orderfsm.sqlmodel import engine as safe_engine
+from test_deadlines import clock, engine, kind
 from test_sweep import alarms
 
+__all__ = ["clock", "engine", "kind"]  # fixtures
+
 WHY: dict[str, Any] = {"actor": "clerk", "reason": "a mistake"}
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path, postgres_url: str) -> Iterator[Engine]:
-    with database(request.param, postgres_url, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture(params=[KINDS[0], KINDS[3]], ids=lambda kind: kind.name)
-def kind(request: pytest.FixtureRequest) -> Kept:
-    return request.param  # type: ignore[no-any-return]
-
-
-@pytest.fixture
-def clock() -> Still:
-    return Still()
 
 
 def correcting(kind: Kept, chart: Any, clock: Still) -> Lifecycle:

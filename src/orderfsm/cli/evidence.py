@@ -57,13 +57,12 @@ class Evidence:
 
     def _stored(self, chart: Chart) -> Overlay:
         """What the tables say."""
-        asked = self.order is not None or self.counts or self.dwell
-        if asked and self.database is None:
-            raise Misused("--order, --counts and --dwell ask a database: write --database sqlite:///orders.db")
-        if self.database is None or not asked:
+        if self.order is None and not self.counts and not self.dwell:
             if self.database is not None or self.lifecycle is not None:
                 raise Misused("--database and --lifecycle say where, not what: add --order ID, --counts or --dwell")
             return Overlay()
+        if self.database is None:
+            raise Misused("--order, --counts and --dwell ask a database: write --database sqlite:///orders.db")
         with self._session(self.database) as session:
             return self._overlay(chart, session)
 
