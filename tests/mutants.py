@@ -53,7 +53,7 @@ OWN = (
 chart: own/parcel
 version: "1"
 initial: ready
-actors: {shop: The shop., buyer: Whoever pays.}
+actors: {shop: The shop., buyer: Whoever pays., system: The sweep.}
 reasons: {open: false, codes: {late: Came too late., broken: Came broken.}}
 links: {label: The parcel's label.}
 actions: {print: Print the label., greet: Say thanks.}
@@ -80,7 +80,7 @@ events:
   done.state.ready: {from: ready, to: sent}
   arrive: {from: sent, to: delivered, links: [label], emit: greet}
   complain: {from: sent, to: dropped, by: buyer, reason: [late, broken]}
-  give_up: {from: unpaid, to: dropped}
+  give_up: {from: unpaid, to: dropped, by: system}
 rules:
   - never delivered unless was sent
   - never paid after sent
@@ -140,7 +140,7 @@ scenarios:
 chart: own/seat
 version: "1"
 initial: free
-actors: {guest: Who sits., house: Who lets.}
+actors: {guest: Who sits., house: Who lets., system: The sweep.}
 states:
   free: {category: open}
   asked: {category: waiting, after: {PT15M: lapse, PT1H: drop}}
@@ -151,7 +151,7 @@ events:
   ask: {from: free, to: asked, by: guest}
   let: {from: asked, to: taken, by: house}
   lapse: {from: asked, to: free, by: house, when: days_since("asked") >= 0.01}
-  drop: {from: asked, to: gone}
+  drop: {from: asked, to: gone, by: system}
   leave:
     - {from: taken, to: left, by: guest, when: order.bill == 0}
     - {from: taken, to: gone, by: guest, when: order.bill > 0 and order.guest != "regular"}
@@ -615,6 +615,15 @@ def let_two_timers_become_due_together(chart: Chart) -> Iterator[Chart]:
         timers = tuple(Timer(t.events[0], timedelta(days=7), state.name) for t in apart.values())
         if len(timers) > 1:
             yield with_state(chart, state, after=timers)
+
+
+@mutation("timer-by-hand")
+def let_anyone_send_what_a_timer_sends(chart: Chart) -> Iterator[Chart]:
+    for state in resting(chart):
+        for arrow in chart.leading(state.name):
+            if arrow.by and arrow.events and arrow.targets and not arrow.guards:
+                timers = (Timer(arrow.events[0], timedelta(days=30), state.name),)
+                yield with_arrow(with_state(chart, state, after=timers), arrow, replace(arrow, by=()))
 
 
 # reasons

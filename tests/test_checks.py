@@ -451,6 +451,20 @@ def test_an_actor_beside_the_sweep_is_named_alone() -> None:
     assert "before it is due, by clerk:" in only(shared, "timer-race").message
 
 
+def test_a_timers_event_that_anyone_may_send_is_noted_where_the_chart_says_who_may_do_what() -> None:
+    def judged(late: str | Transition, *more: str | Transition, **said: Any) -> Chart:
+        return chart("new go end", late, *more, states=(timed("late"),), initial=("new",), **said)
+
+    named = {"clerk": "Who packs.", "system": "The sweep."}
+    for said in (judged("new late end", arrow("new stop end", by=("clerk",))), judged("new late end", actors=named)):
+        finding = only(said, "timer-by-hand")
+        assert (finding.severity, finding.witness) == ("note", ("open", "late"))
+    guards = ('days_since("new") >= 7', 'actor.role == "system"')
+    asked = [arrow("new late end", by=("system",)), *(arrow("new late end", guard) for guard in guards)]
+    assert "timer-by-hand" not in codes(judged("new late end"))
+    assert all("timer-by-hand" not in codes(judged(late, actors=named)) for late in asked)
+
+
 def test_two_timers_that_are_due_together_race() -> None:
     states = (timed("late", "drop"),)
     apart = chart("new late busy", "new drop end", "busy finish end", states=states, initial=("new",))

@@ -84,6 +84,7 @@ _ALL = (
         "timer-unanswered", "error", "A timer's event finds no arrow", "draw an arrow for it from the timer's state"
     ),
     Diagnosis("timer-race", "warning", "A timer that races something else", "give the timer an event of its own"),
+    Diagnosis("timer-by-hand", "note", "What a timer sends, anyone may send", "leave it to the timer: `by: system`"),
     # --- reasons
     Diagnosis(
         "negative-without-reason", "warning", "A failure or cancellation that needs no reason", "add a reason rule"

@@ -55,6 +55,7 @@ _WHOLE: tuple[Callable[[Study], Iterator[Finding]], ...] = (
     arrows.never_taken,
     arrows.constant_guards,
     timers.unanswered,
+    timers.by_hand,
     reasons.unexplained,
     unused.things,
     unused.reasons,

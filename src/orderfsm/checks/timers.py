@@ -1,4 +1,4 @@
-"""Timers that nothing answers, and timers that race an actor or each other."""
+"""Timers that nothing answers, timers that race an actor or each other, and those that anyone may forestall."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .study import Study
 
-__all__ = ["automatic", "races", "unanswered"]
+__all__ = ["automatic", "by_hand", "races", "unanswered"]
 
 
 def automatic(study: Study) -> frozenset[str]:
@@ -99,6 +99,28 @@ def _shared(study: Study, state: State, timer: Timer, step: Step) -> Finding:
     fix = "give the timer an event of its own, or guard the arrow by the time"
     path, witness = f"states.{state.name}.after", study.run_through(step)
     return study.finding("timer-race", said, at=state.position, path=path, witness=witness, fix=fix)
+
+
+def by_hand(study: Study) -> Iterator[Finding]:
+    """Timers whose event anyone may send before it is due: no arrow taken has a `by`, and no guard asks when or who.
+
+    Only in a chart that says elsewhere who may do what; where nothing has a `by`, that is left to the application.
+    """
+    chart = study.chart
+    if not (chart.actors or any(transition.by for transition in chart.transitions)):
+        return
+    for state in chart.states:
+        for timer in state.after:
+            step = next((step for step in _sent(study, state, timer) if _anyones(step)), None)
+            if step is not None:
+                said = f"{timer.event} is sent by the timer of {state.name}, and anyone may send it before it is due"
+                path, witness = f"states.{state.name}.after", study.run_through(step)
+                yield study.finding("timer-by-hand", said, at=state.position, path=path, witness=witness)
+
+
+def _anyones(step: Step) -> bool:
+    asks_who = any(g.expression and "actor" in g.expression.roots for t in step.transitions for g in t.guards)
+    return not (step.demand.by or asks_who or any(map(_timed, step.transitions)))
 
 
 def _sent(study: Study, state: State, timer: Timer) -> Iterator[Step]:
