@@ -395,6 +395,8 @@ def test_a_state_with_a_dot_in_its_name_is_not_mistaken_for_another() -> None:
     ("given", "error", "said"),
     [
         ({"counts": {"a": -1}}, ValueError, r"counts\['a'\] is -1; give a whole number"),
+        ({"counts": {"a": True}}, ValueError, r"counts\['a'\] is True; give a whole number"),
+        ({"refusals": {("a", "b", "c"): False}}, ValueError, r"\('a', 'b', 'c'\)\] is False; give a whole number"),
         ({"counts": {1: 1}}, TypeError, "counts has the key 1; give a configuration"),
         ({"counts": [("a", 1)]}, TypeError, "give a mapping or None"),
         ({"refusals": {"a": 1}}, TypeError, r"give \(configuration, event, code\)"),
@@ -415,6 +417,8 @@ def test_times_that_cannot_be_are_refused() -> None:
         Dwell(2 * HOURS, HOURS)
     with pytest.raises(ValueError, match="stays is 0"):
         Dwell(HOURS, HOURS, 0)
+    with pytest.raises(TypeError, match="stays is True; give a whole number"):
+        Dwell(HOURS, HOURS, True)
 
 
 @pytest.mark.parametrize("payload", NASTY)

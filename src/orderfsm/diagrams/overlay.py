@@ -41,6 +41,8 @@ class Dwell:
     def __post_init__(self) -> None:
         if not timedelta() <= self.p50 <= self.p95:
             raise ValueError(f"p50 is {self.p50} and p95 is {self.p95}; give 0 <= p50 <= p95")
+        if not _is_whole(self.stays):
+            raise TypeError(f"stays is {self.stays!r}; give a whole number")
         if self.stays < 1:
             raise ValueError(f"stays is {self.stays}; leave out a state in which nothing has stayed")
 
@@ -99,7 +101,7 @@ def _verify_numbers(name: str, given: Any, keyed: str, fits: Any) -> None:
     for key, number in _pairs(name, given):
         if not fits(key):
             raise TypeError(f"{name} has the key {key!r}; give {keyed}")
-        if not isinstance(number, int) or number < 0:
+        if not _is_whole(number) or number < 0:
             raise ValueError(f"{name}[{key!r}] is {number!r}; give a whole number that is not negative")
 
 
@@ -107,6 +109,10 @@ def _pairs(name: str, given: Any) -> Iterable[tuple[Any, Any]]:
     if given is not None and not isinstance(given, Mapping):
         raise TypeError(f"{name} is {given!r}; give a mapping or None")
     return (given or {}).items()
+
+
+def _is_whole(given: object) -> bool:
+    return isinstance(given, int) and not isinstance(given, bool)
 
 
 def _is_triple(given: object) -> bool:
