@@ -189,6 +189,11 @@ def test_a_machine_is_read() -> None:
     assert paid.actions == ("book", "thank")
 
 
+def test_what_is_passed_over_may_hold_anything() -> None:
+    states = {"a": {"meta": {"note": "\0"}, "on": {"go": "b"}}, "b": {}}
+    assert edges(load({"initial": "a", "context": {"told": "\0"}, "states": states})) == {("a", "go", "b")}
+
+
 def test_states_of_one_key_are_told_apart_by_their_paths() -> None:
     inside = {"initial": "open", "states": {"open": {"on": {"go": "shut"}}, "shut": {}}}
     config = {"initial": "left", "states": {"left": {**inside, "on": {"over": "right.shut"}}, "right": inside}}
@@ -229,6 +234,21 @@ def changed(**states: Any) -> dict[str, Any]:
         ({"initial": "a", "states": {"a b": {}, "a": {}}}, "the key 'a b' (leave out white space"),
         (changed(a={"id": "x"}, b={"id": "x"}), "states.b: a second state with the id x"),
         (changed(a={"meta": {"orderfsm": {"category": "sideways"}}}), "the category 'sideways'"),
+        (
+            changed(a={"meta": {"orderfsm": {"kode": "A"}}}),
+            "states.a: the key 'kode' in meta.orderfsm (one of category, code",
+        ),
+        (
+            changed(a={"meta": {"orderfsm": {"code": "A\0"}}}),
+            r"states.a: the code 'A\x00' in meta.orderfsm (write a text",
+        ),
+        (changed(a={"meta": {"orderfsm": {"code": "A\nB"}}}), r"states.a: the code 'A\nB' in meta.orderfsm"),
+        (changed(a={"meta": {"orderfsm": {"code": " "}}}), "states.a: the code ' ' in meta.orderfsm"),
+        (
+            changed(a={"on": {"go": {"target": "b", "actions": ["tell\0"]}}}),
+            r"states.a: on holds a control character: tell\x00",
+        ),
+        (changed() | {"version": "1\0"}, r"the machine: version holds a control character: 1\x00 (remove it)"),
         (
             changed(a={"initial": "x", "states": {"x": {}, "h": {"history": "deeep"}}}),
             "states.a.states.h: the history 'deeep' (shallow or deep)",

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["printable"]
+import re
+
+__all__ = ["FORBIDDEN", "printable"]
+
+FORBIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
+)
+"""Control characters, direction overrides, lone surrogates: what a chart never holds, not even escaped."""
 
 
 def printable(text: str) -> str:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from orderfsm.chart import Position
-from orderfsm.printable import printable
+from orderfsm.printable import FORBIDDEN, printable
 
-from .nodes import FORBIDDEN, ListNode, MappingNode, Report, ScalarNode, seen, shown
+from .nodes import ListNode, MappingNode, Report, ScalarNode, seen, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -37,11 +37,6 @@ __all__ = [
 
 ERROR_LIMIT = 20
 
-FORBIDDEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
-)
-"""Control characters, direction overrides, lone surrogates: what a chart never holds, not even escaped."""
-
 _BLANK = " \t\r\n"
 _BLANKS = re.compile(f"[{_BLANK}]+")
 _NOTHING = frozenset({"", "~", "null", "Null", "NULL"})

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from orderfsm.errors import DocumentError, UnsupportedFeature
+from orderfsm.printable import FORBIDDEN, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -144,6 +145,7 @@ def _node(path: tuple[str, ...], said: Any, filename: str, parent: Node | None) 
     if len(path) > DEPTH:
         raise node.wrong(f"nested more than {DEPTH} deep", "flatten the machine")
     _verify_keys(node)
+    _verify_texts(node)
     states = said.get("states", {})
     if not isinstance(states, dict):
         raise node.wrong("states is not an object", "write a key for each state")
@@ -159,6 +161,20 @@ def _verify_keys(node: Node) -> None:
     for key in node.said.keys() - KEYS - PASSED_OVER:
         near = get_close_matches(key, KEYS, 1)
         raise node.wrong(f"the key {key!r}", f"did you mean {near[0]}?" if near else "no state node of XState 5 has it")
+
+
+def _verify_texts(node: Node) -> None:
+    """What is stored or shown has no control characters; what is passed over may have any."""
+    read = sorted(KEYS - {"states"} | {"description", "version"})
+    waiting = [(key, node.said[key]) for key in read if key in node.said]
+    while waiting:
+        place, said = waiting.pop()
+        if isinstance(said, str) and FORBIDDEN.search(said):
+            raise node.wrong(f"{place} holds a control character: {printable(said[:60])}", "remove it")
+        if isinstance(said, list):
+            waiting += [(place, one) for one in said]
+        if isinstance(said, dict):
+            waiting += [(place, one) for pair in said.items() for one in pair]
 
 
 def _verify_type(node: Node) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from orderfsm.chart import Category, Chart, Effect, Guard, Kind, State, Timer, Transition
 from orderfsm.errors import ExpressionError
 from orderfsm.expression import parse as parse_expression
+from orderfsm.printable import FORBIDDEN
 
 from .xstate_node import clashing, parse, prefixed
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from .xstate_node import Node
 
 __all__ = ["loads"]
+
+OURS = {"category", "code"}
+"""What `dumps` writes into `meta.orderfsm`."""
 
 ARROW = {"actions", "description", "guard", "meta", "reenter", "target"}
 EARLIER = {"cond": "guard", "internal": "reenter", "in": "guard"}
@@ -124,6 +128,11 @@ class _Reader:
         told = meta.get("orderfsm", {}) if isinstance(meta, dict) else {}
         if not isinstance(told, dict) or not all(isinstance(value, str) for value in told.values()):
             raise node.wrong("meta.orderfsm is no mapping of texts", "write code and category")
+        for key in told.keys() - OURS:
+            raise node.wrong(f"the key {key!r} in meta.orderfsm", f"one of {', '.join(sorted(OURS))}")
+        code = told.get("code", node.name)
+        if FORBIDDEN.search(code) or code.splitlines() != [code] or not code.strip():
+            raise node.wrong(f"the code {code!r} in meta.orderfsm", "write a plain text on one line")
         if told.get("category", "open") not in list(Category):
             raise node.wrong(f"the category {told['category']!r}", f"one of {', '.join(Category)}")
         return told
