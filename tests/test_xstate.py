@@ -240,7 +240,7 @@ def changed(**states: Any) -> dict[str, Any]:
         ),
         (
             changed(a={"meta": {"orderfsm": {"code": "A\0"}}}),
-            r"states.a: the code 'A\x00' in meta.orderfsm (write a text",
+            r"states.a: the code 'A\x00' in meta.orderfsm (write a plain text",
         ),
         (changed(a={"meta": {"orderfsm": {"code": "A\nB"}}}), r"states.a: the code 'A\nB' in meta.orderfsm"),
         (changed(a={"meta": {"orderfsm": {"code": " "}}}), "states.a: the code ' ' in meta.orderfsm"),
