@@ -17,7 +17,8 @@ from orderfsm.graph import steps_from
 from .study import closest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from typing import Self
 
     from orderfsm.cell import Step
     from orderfsm.chart import Chart, Rule
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from .study import Draft, Study
 
-__all__ = ["Law", "broken", "counterexample", "law", "unreadable"]
+__all__ = ["BROKEN", "Law", "Monitor", "broken", "counterexample", "law", "unreadable"]
 
 FORMS = "never A · never A unless was B · never A after B · at most once A · eventually A"
 
@@ -121,7 +122,7 @@ Node: TypeAlias = tuple[str | None, int]
 
 def counterexample(table: Table, read: Law) -> tuple[Step, ...] | None:
     """The shortest life that breaks a law, guards taken as satisfiable; None proves that there is none."""
-    product = _Product(table, _Monitor(read.form, _states(table.chart, read.a), _states(table.chart, read.b)))
+    product = _Product(table, Monitor.of(table.chart, read))
     bad = product.lost() if read.form == "eventually" else product.broken
     return None if bad is None else product.life(bad)
 
@@ -138,22 +139,31 @@ def _states(chart: Chart, names: tuple[str, ...]) -> frozenset[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Monitor:
+class Monitor:
     """A law as an automaton. Its number is 1 once B was passed (unless, after) or A was (once, eventually), else 0."""
 
     form: str
     a: frozenset[str]
     b: frozenset[str]
 
+    @classmethod
+    def of(cls, chart: Chart, read: Law) -> Self:
+        """The monitor of a law about the chart's states; it begins with the number 0."""
+        return cls(read.form, _states(chart, read.a), _states(chart, read.b))
+
     def after(self, number: int, step: Step) -> int:
-        """The number after a step, BROKEN when the step breaks the law; states count as passed in order of entry."""
-        for name in (*step.entered, *([END] if step.after.final else [])):
-            number = self.pass_by(number, name)
+        """The number after a step, BROKEN when the step breaks the law."""
+        return self.passing(number, step.entered, final=step.after.final)
+
+    def passing(self, number: int, entered: Iterable[str], *, final: bool) -> int:
+        """The number after these states were entered, in this order, and perhaps an end; BROKEN stays so."""
+        for name in (*entered, *([END] if final else [])):
             if number == BROKEN:
                 break
+            number = self._pass_by(number, name)
         return number
 
-    def pass_by(self, number: int, name: str) -> int:
+    def _pass_by(self, number: int, name: str) -> int:
         if self.form == "unless":
             return 1 if name in self.b else BROKEN if name in self.a and not number else number
         if name in self.a:
@@ -167,7 +177,7 @@ class _Monitor:
 class _Product:
     """Every pair of a configuration and a number that some life comes to, the nearest first."""
 
-    def __init__(self, table: Table, monitor: _Monitor) -> None:
+    def __init__(self, table: Table, monitor: Monitor) -> None:
         self.came: dict[Node, tuple[Node, Step] | None] = {(None, 0): None}
         self.back: dict[Node, list[Node]] = {}
         self.broken: Node | None = None

@@ -4,11 +4,16 @@ What is sent is a `Send`, a legal life is a `Walk` of them, one more send with w
 Strategies draw them at random, suites list them; both find the facts that guards ask for by themselves.
 """
 
+from .agreeing import Disagreement
 from .charts import charts, drafts
+from .driver import Declined, Driver, Shown, Unsent
 from .exploring import shortest
+from .following import follow
 from .histories import Corruption, History, histories
 from .illegal import illegal_events
 from .interleavings import Interleaving, Turn, interleavings
+from .lifecycle_driver import LifecycleDriver
+from .machine import Orders, state_machine_for
 from .payloads import payloads
 from .send import Attempt, Send, Walk
 from .suite import Suite, Unreached
@@ -19,17 +24,25 @@ from .walks import sends_after, walks
 __all__ = [
     "Attempt",
     "Corruption",
+    "Declined",
+    "Disagreement",
+    "Driver",
     "Example",
     "History",
     "Interleaving",
+    "LifecycleDriver",
+    "Orders",
     "Send",
+    "Shown",
     "Suite",
     "Turn",
     "Unreached",
+    "Unsent",
     "Unsolved",
     "Walk",
     "charts",
     "drafts",
+    "follow",
     "guard_outcomes",
     "histories",
     "illegal_events",
@@ -40,6 +53,7 @@ __all__ = [
     "sends_after",
     "shortest",
     "shortest_paths",
+    "state_machine_for",
     "states",
     "suite",
     "transitions",

@@ -53,9 +53,9 @@ def walks(draw: st.DrawFn, chart: Chart, *, longest: int = LONGEST) -> Walk:
 
 
 @st.composite
-def sends_after(draw: st.DrawFn, walk: Walk) -> Send | None:
-    """One legal send at the end of a walk; None when none was found."""
-    longer = _lengthened(draw, walk, _Choices(draw(_NUMBERS)))
+def sends_after(draw: st.DrawFn, walk: Walk, *, event: str = "") -> Send | None:
+    """One legal send at the end of a walk, of any event or of this one; None when none was found."""
+    longer = _lengthened(draw, walk, _Choices(draw(_NUMBERS)), event)
     return None if longer is None else longer.sends[-1]
 
 
@@ -70,8 +70,8 @@ class _Choices:
         return options[place]
 
 
-def _lengthened(draw: st.DrawFn, walk: Walk, choices: _Choices) -> Walk | None:
-    options = _options(walk)
+def _lengthened(draw: st.DrawFn, walk: Walk, choices: _Choices, event: str = "") -> Walk | None:
+    options = tuple(move for move in _options(walk) if event in ("", move.event))
     while options:
         move = choices.one(options)
         send = _send(draw, walk, move, choices)

@@ -1,0 +1,232 @@
+"""One order of the system under test beside the walk that the chart makes of the same sends."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import orderfsm
+from orderfsm import Actor, Conflict, GuardFailed, MissingGuard, Refused
+from orderfsm.timers import Pending, advance, by_step
+
+from .agreeing import Disagreement, Laws, differences
+from .driver import Declined
+from .send import Attempt, Send, Walk
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from datetime import datetime
+
+    from orderfsm import Chart, Step
+
+    from .driver import Driver
+
+__all__ = ["Life", "Sent"]
+
+UNTOLD = ("guard-failed", "missing-guard")
+"""What the chart itself cannot decide: facts are missing, so that nothing is known of what the system should do."""
+
+_NO = (Refused, Declined)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A request that was carried out under a key; `opens` says that it has opened the order."""
+
+    send: Send
+    key: str
+    opens: bool
+
+
+class Life:
+    """An order in the system and in the chart. What is sent is sent to both, and both must come to the same.
+
+    `own` are events that the system may refuse for reasons of its own. `keyed` is what was carried out under a key.
+    """
+
+    def __init__(self, chart: Chart, driver: Driver, own: Collection[str] = ()) -> None:
+        self.walk = Walk(chart)
+        self.order: Any = None
+        self.keyed: list[Sent] = []
+        self._driver = driver
+        self._own = own
+        self._laws = Laws(chart)
+        self._timers: list[Pending] = []
+        self._fresh: list[Step] = []
+        """The steps that were taken since the last look."""
+
+    # --- sending
+
+    def attempt(self, send: Send, key: str | None = None) -> Attempt | None:
+        """Send it, and compare; None when the chart cannot say what becomes of it, and nothing was sent.
+
+        Raises Disagreement, Unsent, and what the system raises that is no refusal.
+        """
+        send = self._driver.worded(self.order, send)
+        attempt = Attempt.judged(self.walk, send)
+        if attempt.refused in UNTOLD:
+            return None
+        self._driver.arrange(self.order, send)
+        refusal = self._refusal(attempt, key)
+        if refusal is None and attempt.step is not None:
+            self._take(attempt)
+            self.keyed += [Sent(send, key, opens=len(self.walk) == 1)] if key is not None else []
+        self.agree(attempt)
+        if (refusal is None) is (attempt.step is not None):
+            self._tell(attempt)
+        return attempt
+
+    def _refusal(self, attempt: Attempt, key: str | None) -> Exception | None:
+        """What the system answers; None when it takes what was sent. Raises Disagreement where the chart differs."""
+        try:
+            self._sent(attempt.send, key)
+        except _NO as refusal:
+            self._compare(attempt, refusal)
+            return refusal
+        except Exception as error:
+            error.add_note(f"this came of {attempt.send!r} in {self._here}; as a scenario:\n{attempt.scenario()}")
+            raise
+        if attempt.step is None:
+            blocker = f" ({attempt.blocker})" if attempt.blocker != attempt.refused else ""
+            said = f"the chart refuses {attempt.send} in {self._here} with {attempt.refused}{blocker}"
+            raise Disagreement(f"{said}, the system takes it{self._aftermath(attempt)}", attempt)
+        return None
+
+    def _sent(self, send: Send, key: str | None) -> None:
+        if self.walk.sends:
+            self._driver.send(self.order, send, key=key)
+        else:
+            self.order = self._driver.open(send, key=key)
+
+    def _compare(self, attempt: Attempt, refusal: Exception) -> None:
+        """Raise Disagreement for a refusal that is not the chart's."""
+        told = f"{attempt.send} in {self._here}"
+        if attempt.step is not None and not {attempt.send.event, "*"} & set(self._own):
+            said = f"the chart takes {told} to {attempt.step.after}"
+            raise Disagreement(f"{said}, the system refuses it: {refusal}", attempt)
+        code = getattr(refusal, "code", "")
+        if attempt.step is None and code not in ("", attempt.refused):
+            raise Disagreement(
+                f"the chart refuses {told} with {attempt.refused}, the system with {code}: {refusal}", attempt
+            )
+
+    def _aftermath(self, attempt: Attempt) -> str:
+        """What the system shows after what it should not have taken, and which rules that breaks."""
+        if self.order is None:
+            return ""
+        seen = self._driver.look(self.order).configuration
+        broken = self._laws.broken(seen)
+        return f" and shows {seen}" + "".join(f"; that breaks the rule {text!r}" for text in broken)
+
+    def again(self, sent: Sent) -> None:
+        """Deliver a request again under its key: it has to succeed, and to change nothing."""
+        told = f"{sent.send} was sent again under its key {sent.key!r}"
+        try:
+            if sent.opens:
+                self._opened_again(sent, told)
+            else:
+                self._driver.send(self.order, sent.send, key=sent.key)
+        except _NO as refusal:
+            raise Disagreement(f"{told}, and is refused: {refusal}", self.walk) from refusal
+        self.agree(self.walk, said=f"{told}; ")
+
+    def _opened_again(self, sent: Sent, told: str) -> None:
+        order = self._driver.open(sent.send, key=sent.key)
+        if order != self.order:
+            raise Disagreement(f"{told}, and opens another order: {order!r} beside {self.order!r}", self.walk)
+
+    def reuse(self, sent: Sent, send: Send) -> None:
+        """Send something else under a key that was used: it has to be refused."""
+        send = self._driver.worded(self.order, send)
+        self._driver.arrange(self.order, send)
+        with suppress(*_NO, Conflict):
+            self._driver.send(self.order, send, key=sent.key)
+            said = f"{send} was sent under the key {sent.key!r} of {sent.send}, and is not refused"
+            raise Disagreement(said, self.walk)
+        self.agree(self.walk, said=f"{send} was sent under a key that {sent.send} has used; ")
+
+    def _take(self, attempt: Attempt) -> None:
+        assert attempt.step is not None  # noqa: S101
+        self.walk = self.walk.after(attempt.send, attempt.step)
+        self._fresh.append(attempt.step)
+        now = attempt.send.now
+        if now is not None:
+            change = by_step(self.walk.chart, attempt.step)
+            self._timers = advance(change, self._timers, sequence=len(self.walk), earliest=now, latest=now)
+
+    def _tell(self, attempt: Attempt) -> None:
+        """Let who watches the library (coverage) know of what the system has done as the chart says."""
+        walk, send = attempt.walk, attempt.send
+        asked: dict[str, Any] = {**send.asked, "guards": send.answers, "now": send.now}
+        asked["facts"] = {"history": walk.entries, **(send.facts or {})}
+        with suppress(Refused, GuardFailed, MissingGuard):
+            if walk.configuration is None:
+                orderfsm.start(walk.chart, send.event, **asked)
+            else:
+                orderfsm.step(walk.chart, walk.configuration, send.event, **asked)
+
+    # --- looking
+
+    @property
+    def _here(self) -> str:
+        return str(self.walk.configuration or "the beginning")
+
+    def agree(self, tried: Walk | Attempt, *, said: str = "") -> None:
+        """Raise Disagreement when what is shown of the order is not what the chart says, or breaks one of its rules."""
+        if self.order is None:
+            return
+        shown = self._driver.look(self.order)
+        broken = self._laws.broken(shown.configuration, self._fresh)
+        self._fresh.clear()
+        found = [f"the rule {text!r} is broken" for text in broken]
+        found += differences(self.walk.chart, self.walk, shown)
+        if found:
+            before = said or (f"after {tried.send}: " if isinstance(tried, Attempt) else "")
+            raise Disagreement(before + "; ".join(found), tried)
+
+    # --- timers
+
+    def due(self, now: datetime) -> Pending | None:
+        """The timer that has been due for longest."""
+        found = [timer for timer in self._timers if timer.due_at is not None and timer.due_at <= now]
+        waiting = (timer for timer in found if not timer.spent)
+        return min(waiting, key=lambda t: (t.due_at, t.sequence, t.state, t.event, t.ordinal), default=None)
+
+    def moments(self) -> Iterator[datetime]:
+        """When timers that have not been sent are due."""
+        yield from (timer.due_at for timer in self._timers if timer.due_at is not None and not timer.spent)
+
+    def ring(self, facts: Send | None, now: datetime) -> Life | None:
+        """What a sweep makes of the order, as a life of its own; None where the chart cannot say."""
+        swept, rung = self._copy(), 0
+        while (timer := swept.due(now)) is not None:
+            rung += 1
+            attempt = Attempt.judged(swept.walk, self._event(timer, facts, now))
+            if attempt.refused in UNTOLD or rung > _RINGS:
+                return None
+            swept._spend(timer)
+            if attempt.step is not None:
+                swept._take(attempt)
+                if not timer.state:
+                    swept._timers = [each for each in swept._timers if each.key != timer.key]
+        return swept
+
+    def _event(self, timer: Pending, facts: Send | None, now: datetime) -> Send:
+        sweeper = self._driver.sweeper
+        actor = Actor(sweeper) if isinstance(sweeper, str) else sweeper
+        sent = facts or Send(timer.event)
+        return Send(timer.event, actor=actor, facts=sent.facts, guards=sent.guards, now=now)
+
+    def _spend(self, timer: Pending) -> None:
+        self._timers = [replace(each, spent=True) if each is timer else each for each in self._timers]
+
+    def _copy(self) -> Life:
+        other = Life(self.walk.chart, self._driver, self._own)
+        other.walk, other.order, other.keyed = self.walk, self.order, self.keyed
+        other._laws, other._timers, other._fresh = self._laws, list(self._timers), list(self._fresh)
+        return other
+
+
+_RINGS = 50
+"""How many timers one sweep of one order may ring before it counts as endless."""

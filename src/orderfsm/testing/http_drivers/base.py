@@ -1,0 +1,204 @@
+"""What all drivers over HTTP share: who asks, what is done by other means, how a refusal comes, what is a fault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import uuid4
+
+from orderfsm.history import Actor
+from orderfsm.testing.driver import Declined, Driver, Shown, Unsent
+
+from .wire import Answer, Client, connected
+
+if TYPE_CHECKING:
+    from orderfsm.testing.send import Send
+
+__all__ = ["Also", "Headers", "HttpDriver", "Opening"]
+
+Headers = Callable[[Actor], Mapping[str, str] | None]
+"""The headers of a request of an actor, such as Authorization; None for one that nobody can ask as."""
+
+Also = Callable[[Any, Any], Any]
+"""Another way to send an event: called with the order and the Send; with None for a new order, which it returns."""
+
+Opening = Callable[[Any], Mapping[str, Any]]
+"""What a new order is made of, given the Send that opens it: members of the body of the request."""
+
+NO_OTHER_WAY: Mapping[str, Also] = MappingProxyType({})
+
+
+@dataclass(kw_only=True, eq=False)
+class HttpDriver(Driver):
+    """An API as one of its clients speaks to it.
+
+    `client` is the base URL, or a client that is yours to close (httpx, or Starlette's TestClient around an app).
+    `headers` tells who asks. `facts(order, send)` puts `send.facts` and `send.guards` where the system's guards read
+    them, `time(now)` sets its clock, `also` sends events that the API gives no client a way to send. `anybody` is the
+    role that sends what comes without an actor.
+
+    A status of 4xx is a refusal; every other one but 2xx is a fault, which is raised with the whole answer.
+    """
+
+    client: Client | str = field(kw_only=False)
+    headers: Headers
+    opening: Opening | None = None
+    facts: Callable[[Any, Any], None] | None = None
+    time: Callable[[datetime], None] | None = None
+    also: Mapping[str, Also] = NO_OTHER_WAY
+    anybody: str = ""
+
+    api: ClassVar[str] = "this API"
+
+    def __post_init__(self) -> None:
+        self.clock = self.time is not None
+        self._client: Any = None
+        self.begin()
+
+    # --- a life
+
+    def begin(self) -> None:
+        """A new life: idempotency keys of earlier ones mean nothing in it."""
+        self.life = uuid4().hex
+        self._openers: dict[Any, Actor] = {}
+        self._elsewhere: set[tuple[Any, str]] = set()
+
+    def end(self) -> None:
+        """Close the connection, where it is ours."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def at(self, now: datetime) -> None:
+        """Set the system's time."""
+        if self.time is None:
+            raise Unsent(f"nothing sets the clock behind {self.api}; give time=, a function of a datetime")
+        self.time(now)
+
+    def arrange(self, order: Any, send: Send) -> None:
+        """Put the facts where guards read them."""
+        if self.facts is not None:
+            self.facts(order, send)
+        elif send.facts or send.guards:
+            asked = ", ".join([*(send.facts or ()), *send.guards])
+            raise Unsent(
+                f"guards of {send.event} ask for {asked}; give facts=, a function of the order and the Send which puts "
+                f"it where your system reads it"
+            )
+
+    # --- events
+
+    def open(self, send: Send, *, key: str | None = None) -> Any:
+        """Open an order."""
+        order = self._also(None, send, key) if send.event in self.also else self.begun(send, key)
+        self._openers[order] = self.actor(send)
+        return order
+
+    def send(self, order: Any, send: Send, *, key: str | None = None) -> None:
+        """Send an event to an order."""
+        if send.event in self.also:
+            self._also(order, send, key)
+        else:
+            self.sent(order, send, key)
+
+    def begun(self, send: Send, key: str | None) -> Any:
+        """Open an order by a request."""
+        raise NotImplementedError
+
+    def sent(self, order: Any, send: Send, key: str | None) -> None:
+        """Send an event by a request."""
+        raise NotImplementedError
+
+    def _also(self, order: Any, send: Send, key: str | None) -> Any:
+        """Send it in the other way, which knows no idempotency keys."""
+        if key is not None:
+            if (order, key) in self._elsewhere:
+                raise Unsent(f"{send.event} is sent by a function of yours (also=), which knows no idempotency keys")
+            self._elsewhere.add((order, key))
+        return self.also[send.event](order, send)
+
+    def unsent(self, send: Send, why: str = "") -> Unsent:
+        """The error for an event that no request stands for."""
+        said = why or f"has no request that stands for {send.event}"
+        return Unsent(f"{self.api} {said}; give also={{{send.event!r}: a function of the order and the Send}}")
+
+    def verify(self, send: Send, *takes: str) -> None:
+        """Raise Unsent when a send brings along what the request has no field for: left out, it would be another."""
+        for part in ("reason", "links", "payload"):
+            if part not in takes and getattr(send, part):
+                raise Unsent(f"{self.api} has no field for the {part} of {send.event}")
+
+    def made_of(self, send: Send, usual: Mapping[str, Any]) -> dict[str, Any]:
+        """What a new order is made of: what `opening` says, else what is usual."""
+        return dict(usual if self.opening is None else self.opening(send))
+
+    # --- who
+
+    def actor(self, send: Send, role: str = "") -> Actor:
+        """Who sends it: the Send's actor, else whoever usually does, else anybody."""
+        if send.actor is None:
+            return Actor(role or self.anybody)
+        return Actor(send.actor) if isinstance(send.actor, str) else send.actor
+
+    def opener(self, order: Any) -> Actor:
+        """Who has opened an order, and is shown it."""
+        return self._openers.get(order) or Actor(self.anybody)
+
+    # --- requests
+
+    def ask(
+        self, method: str, path: str, actor: Actor, *, json: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """The answer to a request, which was done. Raises Declined, BadAnswer, Unsent for an actor who cannot ask."""
+        answer = self.answer(method, path, actor, json=json, headers=headers)
+        if answer.refused:
+            raise self.declined(answer)
+        if not answer.good:
+            raise answer.bad()
+        return answer
+
+    def read(self, path: str, actor: Actor) -> Answer | None:
+        """The answer to a GET; None when nothing is there. Raises BadAnswer for whatever else is no answer."""
+        answer = self.answer("GET", path, actor)
+        if answer.status == 404:
+            return None
+        if not answer.good:
+            raise answer.bad()
+        return answer
+
+    def answer(
+        self, method: str, path: str, actor: Actor, *, json: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """What comes back, whatever it is."""
+        theirs = self.headers(actor)
+        if theirs is None:
+            raise Unsent(f"nobody asks as {actor.role or 'anybody'}: headers(actor) gives None")
+        try:
+            response = self._connection.request(method, path, json=json, headers={**theirs, **(headers or {})})
+        except Exception as error:
+            error.add_note(f"asked was {method} {path}, as {actor.role or 'anybody'}")
+            raise
+        return Answer(method, path, response)
+
+    @property
+    def _connection(self) -> Any:
+        if not isinstance(self.client, str):
+            return self.client
+        if self._client is None:
+            self._client = connected(self.client)
+        return self._client
+
+    def declined(self, answer: Answer) -> Declined:
+        """A refusal in the words of the API."""
+        return Declined(detail=f"{answer.status} {self.sentence(answer)}".rstrip())
+
+    def sentence(self, answer: Answer) -> str:
+        """What a refusal says, for the message of a failure."""
+        return answer.text[:200]
+
+    def nothing(self) -> Shown:
+        """What is shown of an order that is not there."""
+        return Shown(None)

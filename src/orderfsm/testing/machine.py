@@ -1,0 +1,279 @@
+"""The state machine of a chart for Hypothesis: the chart is the model, a driver is the system under test."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import event as seen
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+
+from orderfsm import compile
+
+from .driver import Driver, Unsent
+from .driving import Life
+from .illegal import KINDS, illegal_events
+from .moves import moves, sends
+from .send import Send
+from .solving import NOW
+from .unsolved import Unsolved
+from .walks import sends_after
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from datetime import datetime
+
+    from orderfsm import Chart
+
+__all__ = ["Orders", "state_machine_for"]
+
+_WRONG = tuple(kind for kind in KINDS if kind != "not-enabled")
+_PAUSES = (timedelta(seconds=1), timedelta(hours=1), timedelta(days=1), timedelta(days=30))
+_DATA = st.data()
+
+
+def state_machine_for(
+    chart: Chart, driver: Driver, *, orders: int = 2, own_refusals: Collection[str] = ()
+) -> type[Orders]:
+    """A RuleBasedStateMachine that sends whatever may be sent, and whatever may not, to the system and to the chart.
+
+    It has a rule for each event, for events that are out of place, for everything else that is refused (roles, reasons,
+    links, payloads, guards), for the same event once more, for redeliveries under a key (where the driver has `keys`)
+    and for time that passes (`clock`), with what timers send then (`timers`). After each, every order has to be where
+    the chart has it, with the chart's history, and no temporal rule of the chart may be broken.
+
+    Run it by its `TestCase`, or with `hypothesis.stateful.run_state_machine_as_test`. Up to `orders` orders live at a
+    time. `own_refusals` are events that the system may refuse for reasons of its own (``"*"``: all). What a failure
+    raises is a Disagreement, which holds the walk as Python and as a scenario of the chart.
+
+    Raises ValueError for events that the chart does not have, and what `compile` raises.
+    """
+    table = compile(chart)
+    events = tuple(dict.fromkeys(event for row in table.rows.values() for event in row))
+    strange = sorted(set(own_refusals) - {*events, *table.starts, "*"})
+    if strange:
+        raise ValueError(f"own_refusals names {', '.join(strange)}, which is no event of {chart.name}; say {events}")
+    if not isinstance(driver, Driver):
+        raise TypeError(f"driver is {driver!r}; give an instance of a subclass of orderfsm.testing.Driver")
+    rules = {f"send_{_named(event)}": _sending(event) for event in events}
+    told = {"chart": chart, "driver": driver, "most": orders, "own": tuple(own_refusals), "passed_over": Counter()}
+    return type("Orders", (Orders,), {**told, **rules, "__doc__": f"Orders of {chart.name}."})
+
+
+def _named(event: str) -> str:
+    return "".join(each if each.isalnum() else "_" for each in event) if event != "*" else "anything"
+
+
+def _sending(event: str) -> Callable[..., None]:
+    """The rule for one event, where some order may be sent it."""
+
+    def send(self: Orders, data: st.DataObject) -> None:
+        self.send_one_of(data, self.open_to(event), "anything" if event == "*" else event)
+
+    send.__doc__ = f"Send {event} where the chart has an arrow for it."
+    return precondition(lambda self: bool(self.open_to(event)))(rule(data=_DATA)(send))
+
+
+class Orders(RuleBasedStateMachine):
+    """Some orders of the system under test, each beside its walk through the chart."""
+
+    chart: Chart
+    driver: Driver
+    most: int
+    own: tuple[str, ...]
+    passed_over: Counter[str]
+    """What the driver could not send, by why: what was not tested."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lives: list[Life] = []
+        self.now: datetime = NOW
+        self.requests = 0
+        self.driver.begin()
+        if self.driver.clock:
+            self.driver.at(self.now)
+
+    def teardown(self) -> None:
+        """The driver is told that the life has ended."""
+        self.driver.end()
+
+    # --- which order
+
+    def open_to(self, event: str) -> list[Life]:
+        """The orders that the chart has an arrow of this event for."""
+        rows = compile(self.chart).rows
+        return [life for life in self.lives if life.walk.configuration and event in rows[life.walk.configuration]]
+
+    def one_of(self, data: st.DataObject, lives: list[Life]) -> Life:
+        """One of these orders."""
+        if len(lives) == 1:
+            return lives[0]
+        return lives[data.draw(st.integers(0, len(lives) - 1), "which order")]
+
+    # --- sending
+
+    def attempt(self, life: Life, send: Send) -> None:
+        """Send it to the system and to the chart, at the time that it is; every order is looked at afterwards."""
+        if self.driver.clock:
+            self.now = max(self.now, send.now or self.now)
+            self.driver.at(self.now)
+        self.requests += 1
+        key = f"key-{self.requests}" if self.driver.keys else None
+        try:
+            life.attempt(replace(send, now=self.now if self.driver.clock else None), key)
+        except Unsent as why:
+            self.pass_over(why)
+            if not self.lives:
+                raise
+            return
+        self.look_at_the_others(life, f"after {send} was sent to another order: ")
+
+    def pass_over(self, why: Unsent) -> None:
+        """Count what the driver cannot send."""
+        self.passed_over[str(why)] += 1
+        seen("not sent", str(why))
+
+    def look_at_the_others(self, life: Life, said: str) -> None:
+        """What is sent to one order changes no other."""
+        for other in self.lives:
+            if other is not life:
+                other.agree(other.walk, said=said)
+
+    def send_one_of(self, data: st.DataObject, lives: list[Life], event: str) -> None:
+        """Send an event to one of these orders, with what the chart asks for; a guard may refuse it."""
+        life = self.one_of(data, lives)
+        send = data.draw(sends_after(life.walk, event=event), "send")
+        if send is not None:
+            self.attempt(life, send)
+
+    @precondition(lambda self: len(self.lives) < self.most)
+    @rule(data=_DATA)
+    def open(self, data: st.DataObject) -> None:
+        """Open an order."""
+        life = Life(self.chart, self.driver, self.own)
+        send = data.draw(sends_after(life.walk), "opening")
+        if send is None:
+            raise Unsolved(f"no order of {self.chart.name} can be opened: no facts were found for its first guards")
+        self.attempt(life, send)
+        if life.walk.sends:
+            self.lives.append(life)
+
+    @precondition(lambda self: len(self.lives) < self.most)
+    @rule(data=_DATA)
+    def open_wrongly(self, data: st.DataObject) -> None:
+        """Open an order with something wrong about it."""
+        life = Life(self.chart, self.driver, self.own)
+        self.send_something_wrong(data, life)
+
+    @precondition(lambda self: self.lives)
+    @rule(data=_DATA)
+    def send_out_of_place(self, data: st.DataObject) -> None:
+        """Send an event that the chart has no arrow for, in the state in which an order is."""
+        life = self.one_of(data, self.lives)
+        table = compile(self.chart)
+        assert life.walk.configuration is not None  # noqa: S101
+        row = table.rows[life.walk.configuration]
+        events = [event for event in sorted(table.alphabet) if event != "*" and event not in row and "*" not in row]
+        if events:
+            event = data.draw(st.sampled_from(events), "event")
+            self.attempt(life, Send(event, actor=_whoever(self.chart, event)))
+
+    @precondition(lambda self: self.lives)
+    @rule(data=_DATA)
+    def send_wrongly(self, data: st.DataObject) -> None:
+        """Send an event with something wrong about it: who, why, links, payload, what guards ask for, its name."""
+        self.send_something_wrong(data, self.one_of(data, self.lives))
+
+    def send_something_wrong(self, data: st.DataObject, life: Life) -> None:
+        """Send what the chart refuses there; nothing when there is no such thing."""
+        try:
+            attempt = data.draw(illegal_events(self.chart, life.walk, kinds=_WRONG), "attempt")
+        except Unsolved:
+            return
+        self.attempt(life, attempt.send)
+
+    @precondition(lambda self: self.lives)
+    @rule(data=_DATA)
+    def send_again(self, data: st.DataObject) -> None:
+        """Send once more what was sent last, as somebody who clicks twice: another request, with another key."""
+        life = self.one_of(data, self.lives)
+        if len(life.walk) > 1:
+            self.attempt(life, replace(life.walk.sends[-1], now=None))
+
+    # --- redeliveries
+
+    @precondition(lambda self: any(life.keyed for life in self.lives))
+    @rule(data=_DATA)
+    def redeliver(self, data: st.DataObject) -> None:
+        """Deliver a request again, under its key: it is carried out once."""
+        life = self.one_of(data, [life for life in self.lives if life.keyed])
+        sent = data.draw(st.sampled_from(life.keyed), "request")
+        try:
+            life.again(sent)
+        except Unsent as why:
+            self.pass_over(why)
+        self.look_at_the_others(life, f"after {sent.send} was delivered again to another order: ")
+
+    @precondition(lambda self: any(len(life.keyed) > 1 for life in self.lives))
+    @rule(data=_DATA)
+    def reuse_a_key(self, data: st.DataObject) -> None:
+        """Send another request under a key that was used: it is refused."""
+        life = self.one_of(data, [life for life in self.lives if len(life.keyed) > 1])
+        used = [sent for sent in life.keyed if not sent.opens]
+        sent = data.draw(st.sampled_from(used), "request")
+        others = sorted({event for event in compile(self.chart).alphabet if event not in ("*", sent.send.event)})
+        if others:
+            send = Send(data.draw(st.sampled_from(others), "event"), actor=sent.send.actor)
+            try:
+                life.reuse(sent, send)
+            except Unsent as why:
+                self.pass_over(why)
+
+    # --- time
+
+    @precondition(lambda self: self.driver.clock)
+    @rule(data=_DATA)
+    def let_time_pass(self, data: st.DataObject) -> None:
+        """Let time pass; what timers have made due is sent."""
+        moments = {self.now + pause for pause in _PAUSES}
+        for moment in {moment for life in self.lives for moment in life.moments()}:
+            moments |= {moment - timedelta(seconds=1), moment, moment + timedelta(seconds=1)}
+        later = sorted(moment for moment in moments if moment >= self.now)
+        self.now = data.draw(st.sampled_from(later), "moment")
+        self.driver.at(self.now)
+        if self.driver.timers:
+            self.sweep(data)
+
+    def sweep(self, data: st.DataObject) -> None:
+        """Let the system send what is due, when the chart can say what becomes of it."""
+        facts = {id(life): self._facts(data, life) for life in self.lives}
+        rung = [life.ring(facts[id(life)], self.now) for life in self.lives]
+        if any(each is None for each in rung):
+            return
+        for life in self.lives:
+            given = facts[id(life)]
+            if given is not None:
+                self.driver.arrange(life.order, given)
+        self.driver.sweep()
+        self.lives = [life for life in rung if life is not None]
+        for life in self.lives:
+            life.agree(life.walk, said=f"after the sweep at {self.now.isoformat()}: ")
+
+    def _facts(self, data: st.DataObject, life: Life) -> Send | None:
+        """What guards may read when the order's next timer rings; None when none is due, or they read nothing."""
+        timer = life.due(self.now)
+        if timer is None:
+            return None
+        table = compile(self.chart)
+        wanted = [move for move in moves(table, life.walk.configuration) if move.event == timer.event]
+        found = [send for move in wanted if (send := next(sends(life.walk, move, self.now), None)) is not None]
+        given = [send for send in found if send.facts or send.guards]
+        return data.draw(st.sampled_from(given), "what guards read") if given else None
+
+
+def _whoever(chart: Chart, event: str) -> Any:
+    """Somebody who may send the event somewhere."""
+    return next((arrow.by[0] for arrow in chart.transitions if event in arrow.events and arrow.by), None)

@@ -1,0 +1,122 @@
+"""The shortest life on which a mutant does something else than its chart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from orderfsm import Reason, Refused, compile
+from orderfsm.chart import START
+from orderfsm.errors import OrderFsmError
+from orderfsm.testing.exploring import explored
+from orderfsm.testing.moves import moves, sends
+from orderfsm.testing.send import Attempt, Walk
+
+from .behaviour import doing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orderfsm import Chart
+    from orderfsm.testing.moves import Move
+    from orderfsm.testing.send import Send
+
+    from .behaviour import Cells
+
+__all__ = ["witness"]
+
+TRIES = 3
+"""How many sends are tried of each way through a cell; each with other reasons, actors and without links."""
+
+
+def witness(chart: Chart, mutant: Chart, cells: Cells) -> Attempt | None:
+    """An attempt of the chart of which the mutant makes something else; None when none was found.
+
+    The shortest walk comes first; there, one that only one of them refuses goes before one that both refuse
+    for other reasons.
+    """
+    events = {configuration: {event for where, event in cells if where == configuration} for configuration, _ in cells}
+    for walk in explored(chart).walks.values():
+        wanted = events.get(START if walk.configuration is None else walk.configuration)
+        there = _followed(mutant, walk) if wanted else None
+        if wanted and there is not None:
+            found = _noticed(walk, there, wanted)
+            if found is not None:
+                return found
+    return None
+
+
+def _followed(mutant: Chart, walk: Walk) -> Walk | None:
+    """The same walk in the mutant; None where it goes another way, which shorter walks have shown."""
+    try:
+        there = Walk.of(mutant, walk.sends)
+    except (Refused, OrderFsmError):
+        return None
+    return there if there.configuration == walk.configuration else None
+
+
+def _noticed(walk: Walk, there: Walk, events: set[str]) -> Attempt | None:
+    weaker: Attempt | None = None
+    for send in _candidates(walk, there, events):
+        here, other = Attempt.judged(walk, send), Attempt.judged(there, send)
+        if _made(here) == _made(other):
+            continue
+        if not (here.refused and other.refused):
+            return here
+        if here.refused != other.refused:
+            weaker = weaker or here
+    return weaker
+
+
+def _made(attempt: Attempt) -> Any:
+    return attempt.refused if attempt.step is None else doing(attempt.step)
+
+
+def _candidates(walk: Walk, there: Walk, events: set[str]) -> Iterator[Send]:
+    """Sends by which the two may differ, the likeliest first."""
+    mine = [move for move in _moves(walk) if move.event in events]
+    others = [move for move in _moves(there) if move.event in events]
+    for each in (_between(walk, mine, others), _of(there, others), _of(walk, mine)):
+        for send in each:
+            yield from _varied(walk.chart, send)
+
+
+def _moves(walk: Walk) -> tuple[Move, ...]:
+    table = compile(walk.chart)
+    return moves(table, walk.configuration) if walk.configuration in (None, *table.rows) else ()
+
+
+def _between(walk: Walk, mine: list[Move], others: list[Move]) -> Iterator[Send]:
+    """Sends that go one way through the chart's cell and another one through the mutant's."""
+    for move in mine:
+        for other in others:
+            if move.event == other.event and _outcome(move) != _outcome(other) and _agree(move, other):
+                named = tuple({**dict(move.named), **dict(other.named)}.items())
+                yield from islice(sends(walk, replace(move, named=named), more=other.wanted), TRIES)
+
+
+def _outcome(move: Move) -> Any:
+    return None if move.step is None else doing(move.step)
+
+
+def _agree(move: Move, other: Move) -> bool:
+    """Whether the application's guards can answer both at once."""
+    answers = dict(other.named)
+    return all(answers.get(name, answer) is answer for name, answer in move.named)
+
+
+def _of(walk: Walk, found: list[Move]) -> Iterator[Send]:
+    for move in found:
+        yield from islice(sends(walk, move), TRIES)
+
+
+def _varied(chart: Chart, send: Send) -> Iterator[Send]:
+    """The send, and with another reason, another actor, or without links."""
+    yield send
+    for reason in (None, *chart.reasons.codes, Reason(text="because")):
+        yield replace(send, reason=reason)
+    for role in chart.actors:
+        yield replace(send, actor=role)
+    for rel in send.links:
+        yield replace(send, links=tuple(link for link in send.links if link is not rel))
