@@ -291,6 +291,26 @@ def test_a_link_is_followed(tmp_path: Path) -> None:
     assert (tmp_path / "far").read_bytes() == b"y"
 
 
+def test_a_file_that_is_read_only_is_refused_and_so_are_those_beside_it(project: Path) -> None:
+    run("shop.yaml", "--output", "a.svg")
+    run("shop.yaml", "--output", "b.svg")
+    for name in ("a.svg", "b.svg"):
+        Path(name).write_text(Path(name).read_text().replace("</svg>", "<g/></svg>"))
+    former = Path("a.svg").read_text()
+    Path("b.svg").chmod(0o444)
+    refused = "orderfsm: b.svg is read-only; make it writable (chmod u+w), or name another file\n"
+    assert run("shop.yaml", "--output", "b.svg") == (2, "", refused)
+    assert run("--write", "a.svg", "b.svg") == (2, "", refused)
+    assert Path("a.svg").read_text() == Path("b.svg").read_text() == former
+
+
+def test_another_name_of_a_file_keeps_the_former_content(tmp_path: Path) -> None:
+    (tmp_path / "one").write_text("x")
+    (tmp_path / "backup").hardlink_to(tmp_path / "one")
+    write(tmp_path / "one", b"y")
+    assert ((tmp_path / "one").read_bytes(), (tmp_path / "backup").read_bytes()) == (b"y", b"x")
+
+
 def test_a_write_that_fails_leaves_the_former_content_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,22 +8,35 @@ from pathlib import Path
 
 from .answer import Misused
 
-__all__ = ["write"]
+__all__ = ["target_of", "write"]
 
 
 def write(path: Path, content: bytes) -> None:
     """Write a file in one go: who reads it sees the former content or the new one, never a part, whatever happens.
 
-    A symbolic link is followed; what is no regular file, such as a pipe, is written to. Raises Misused when the folder
-    does not exist, OSError when it cannot be written.
+    A symbolic link is followed; what is no regular file, such as a pipe, is written to. Other names of the file (hard
+    links) keep the former content: that it is never seen in part takes a new file under this name. Raises Misused as
+    `target_of` does, OSError when it cannot be written.
     """
-    target = Path(os.path.realpath(path))
-    if not target.parent.is_dir():
-        raise Misused(f"there is no folder {path.parent}; make it first, or name another file")
+    target = target_of(path)
     if target.exists() and not target.is_file():
         target.write_bytes(content)
     else:
         _replace(target, content)
+
+
+def target_of(path: Path) -> Path:
+    """The file that is written, symbolic links followed.
+
+    Raises Misused when its folder does not exist, or when it is there and read-only: a new file would take its place
+    all the same, for that the folder alone is asked.
+    """
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise Misused(f"there is no folder {path.parent}; make it first, or name another file")
+    if target.exists() and not (target.stat().st_mode & 0o222 and os.access(target, os.W_OK)):
+        raise Misused(f"{path} is read-only; make it writable (chmod u+w), or name another file")
+    return target
 
 
 def _replace(target: Path, content: bytes) -> None:

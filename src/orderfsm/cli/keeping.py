@@ -10,6 +10,7 @@ from orderfsm.drawn import look
 
 from .answer import Answer, Misused
 from .drawing import SUFFIXES, Wanted
+from .files import target_of
 from .files import write as write_file
 
 if TYPE_CHECKING:
@@ -44,9 +45,14 @@ def _check(names: Sequence[str]) -> Answer:
 
 
 def _mend(names: Sequence[str]) -> Answer:
-    """Draw anew what is stale, and name the files that were written; exits with 1 when something is left."""
+    """Draw anew what is stale, and name the files that were written; exits with 1 when something is left.
+
+    Nothing is written when one of the files is read-only.
+    """
     found = _found(names)
     changed = [file for file, look in found if _is_stale(look)]
+    for file in changed:
+        target_of(Path(file))
     for file, each in found:
         if file in changed:
             write_file(Path(file), each.mended())
