@@ -115,8 +115,11 @@ class Orders(RuleBasedStateMachine):
 
     # --- sending
 
-    def attempt(self, life: Life, send: Send) -> None:
-        """Send it to the system and to the chart, at the time that it is; every order is looked at afterwards."""
+    def attempt(self, life: Life, send: Send) -> Unsent | None:
+        """Send it to the system and to the chart, at the time that it is; every order is looked at afterwards.
+
+        Why not, when the driver cannot send it.
+        """
         if self.driver.clock:
             self.now = max(self.now, send.now or self.now)
             self.driver.at(self.now)
@@ -126,10 +129,9 @@ class Orders(RuleBasedStateMachine):
             life.attempt(replace(send, now=self.now if self.driver.clock else None), key)
         except Unsent as why:
             self.pass_over(why)
-            if not self.lives:
-                raise
-            return
+            return why
         self.look_at_the_others(life, f"after {send} was sent to another order: ")
+        return None
 
     def pass_over(self, why: Unsent) -> None:
         """Count what the driver cannot send."""
@@ -152,12 +154,18 @@ class Orders(RuleBasedStateMachine):
     @precondition(lambda self: len(self.lives) < self.most)
     @rule(data=_DATA)
     def open(self, data: st.DataObject) -> None:
-        """Open an order."""
+        """Open an order, in another way where the driver does not know this one. Raises Unsent when it knows none."""
         life = Life(self.chart, self.driver, self.own)
         send = data.draw(sends_after(life.walk), "opening")
         if send is None:
             raise Unsolved(f"no order of {self.chart.name} can be opened: no facts were found for its first guards")
-        self.attempt(life, send)
+        unsent = self.attempt(life, send)
+        for event in compile(self.chart).starts:
+            if unsent is not None and event != send.event:
+                other = data.draw(sends_after(life.walk, event=event), "another opening")
+                unsent = self.attempt(life, other) if other is not None else unsent
+        if unsent is not None and not self.lives:
+            raise unsent
         if life.walk.sends:
             self.lives.append(life)
 

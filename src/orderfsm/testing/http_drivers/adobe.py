@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
-from orderfsm.history import Actor
 from orderfsm.testing.driver import Shown, Unsent
 
 from .base import HttpDriver
@@ -21,6 +20,18 @@ __all__ = ["AdobeDriver"]
 LINES = [{"extLineItemNumber": number, "offerId": "80004567EA01A12", "quantity": 1} for number in range(1, 9)]
 """What is ordered unless `opening` says otherwise: eight lines, so that some can be returned one after the other."""
 
+TOLD = (
+    "fulfil",
+    "fail",
+    "fail_distributor_inactive",
+    "fail_reseller_inactive",
+    "fail_customer_inactive",
+    "fail_customer_id_invalid",
+)
+"""What Adobe tells of lines."""
+
+RETURN = "return_lines"
+DRAWN = {"referenceOrderId": "", "lineItems": LINES[:1]}
 LINE = ("extLineItemNumber", "offerId", "quantity")
 
 
@@ -44,67 +55,93 @@ class AdobeDriver(HttpDriver):
         """A new life."""
         super().begin()
         self._lines: dict[Any, list[Mapping[str, Any]]] = {}
-        self._returned: dict[tuple[str, str | None], int] = {}
+        self._keys: dict[tuple[str, str | None], str] = {}
+
+    def takes(self, event: str) -> tuple[str, ...]:
+        """A return names lines; nothing else brings anything."""
+        return ("payload",) if event == RETURN else ()
+
+    def worded(self, order: str | None, send: Send) -> Send:
+        """The send with lines of the order in place of lines that were drawn; the system is Adobe."""
+        send = super().worded(order, send)
+        if send.event in self.also:
+            return send
+        actor = self.actor(send, "adobe" if send.event in TOLD else "partner")
+        send = replace(send, actor=replace(actor, role="adobe") if actor.role == "system" else actor)
+        if order is None or send.event != RETURN:
+            return send
+        return replace(send, payload=self._real(order, DRAWN if send.payload is None else send.payload))
 
     def begun(self, send: Send, key: str | None) -> str:
         """POST an order of type NEW."""
-        self.verify(send)
         body = {"orderType": "NEW", "currencyCode": "USD"} | self.made_of(send, {"lineItems": LINES})
-        answer = self._placed(body, self.actor(send), f"open-{key}" if key else None)
+        answer = self._placed(body, send, None if key is None else f"open-{key}")
         order = str(answer.member("orderId"))
-        self._lines[order] = list(answer.member("lineItems"))
+        self._lines[order] = [{name: line.get(name) for name in LINE} for line in answer.listed("lineItems")]
         return order
 
     def sent(self, order: str, send: Send, key: str | None) -> None:
-        """POST a RETURN of the next line, or tell what happened to all lines."""
-        if send.event == "return_lines":
+        """POST a RETURN of lines, or what happened to all lines."""
+        if self.events is None or send.event not in (*TOLD, RETURN):
+            raise self.unsent(send)
+        if self._keys.setdefault((order, key), send.event) != send.event and key is not None:
+            raise Unsent(f"{self.api} answers a correlation id that was used as it did first, whatever is sent")
+        if send.event == RETURN:
             self._return(order, send, key)
             return
-        if self.events is None or send.event == "close_returned":
-            raise self.unsent(send)
-        self.verify(send)
-        actor = self.actor(send, "adobe")
-        who = Actor("adobe", actor.id) if actor.role == "system" else actor
         path = self.events.format(customer=self.customer, order=order)
-        self.ask("POST", path, who, json={"event": send.event}, headers=self._once(order, key))
+        self.ask("POST", path, self.actor(send), json={"event": send.event}, headers=self._intent(key))
 
     def look(self, order: str) -> Shown:
         """The status; there is no history."""
         path = f"/v3/customers/{self.customer}/orders/{order}"
-        answer = self.answer("GET", path, Actor("partner"), headers=self._once(order, None))
-        if answer.status == 404:
-            return self.nothing()
-        if not answer.good:
-            raise answer.bad()
-        return Shown(answer.member("status"))
+        answer = self.read(path, self.opener(order), headers=self._intent(None))
+        return Shown(None if answer is None else answer.member("status"))
 
     # --- returning
 
     def _return(self, order: str, send: Send, key: str | None) -> None:
-        self.verify(send, "payload")
         payload = dict(send.payload or {})
-        body = {"orderType": "RETURN", "currencyCode": "USD"} | payload
-        if isinstance(payload.get("referenceOrderId"), str):
-            body["referenceOrderId"] = order
-        if isinstance(payload.get("lineItems"), list):
-            body["lineItems"] = self._real(order, payload["lineItems"], key)
-        self._placed(body, self.actor(send), f"{order}-{key}" if key else None)
+        self._placed({"orderType": "RETURN", "currencyCode": "USD"} | payload, send, f"{order}-{key}" if key else None)
+        self._lines[order] = [line for line in self._lines[order] if line not in payload["lineItems"]]
 
-    def _real(self, order: str, drawn: list[Any], key: str | None) -> list[Any]:
-        """Lines of the order in place of lines that were drawn; what is no line stays as it is."""
-        ...
+    def _real(self, order: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """The order's id and lines of it that were not returned, in place of those that were drawn.
+
+        What does not fit the schema stays as it is.
+        """
+        made, left = dict(payload), iter(self._lines[order])
+        if isinstance(made.get("referenceOrderId"), str):
+            made["referenceOrderId"] = order
+        drawn = made.get("lineItems")
+        if isinstance(drawn, list):
+            made["lineItems"] = [next(left, None) if _fits(each) else each for each in drawn or LINES[:1]]
+            if None in made["lineItems"]:
+                raise Unsent("the order has no lines left to return; give opening=, which orders more of them")
+        return made
 
     # --- requests
 
-    def _placed(self, body: Mapping[str, Any], actor: Actor, key: str | None) -> Answer:
+    def _placed(self, body: Mapping[str, Any], send: Send, key: str | None) -> Answer:
         path = f"/v3/customers/{self.customer}/orders"
-        return self.ask("POST", path, actor, json=body, headers=self._once("", key))
+        return self.ask("POST", path, self.actor(send), json=body, headers=self._intent(key))
 
-    def _once(self, order: str, key: str | None) -> dict[str, str]:
-        """A new intent, or the one of the idempotency key."""
-        return {"X-Correlation-Id": uuid4().hex if key is None else f"{self.life}-{order}-{key}"}
+    def _intent(self, key: str | None) -> dict[str, str]:
+        """A new correlation id, or the one of an idempotency key."""
+        return {"X-Correlation-Id": uuid4().hex if key is None else f"{self.life}-{key}"}
 
     def sentence(self, answer: Answer) -> str:
         """The code of the refusal and its message."""
         problem = answer.problem
         return " ".join(str(problem[name]) for name in ("code", "message") if name in problem) or answer.text[:200]
+
+
+def _fits(line: Any) -> bool:
+    """Whether a line that was drawn has what a line has."""
+    kinds = {"extLineItemNumber": int, "offerId": str, "quantity": int}
+    return (
+        isinstance(line, dict)
+        and all(type(line.get(name)) is kind for name, kind in kinds.items())
+        and 0 <= line["extLineItemNumber"] <= 999_999
+        and line["quantity"] >= 1
+    )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
+from orderfsm.chart import OPEN
 from orderfsm.history import Actor
-from orderfsm.testing.driver import Declined, Driver, Shown, Unsent
+from orderfsm.testing.driver import Declined, Driver, Unsent
 
 from .wire import Answer, Client, connected
 
@@ -28,7 +29,8 @@ Also = Callable[[Any, Any], Any]
 Opening = Callable[[Any], Mapping[str, Any]]
 """What a new order is made of, given the Send that opens it: members of the body of the request."""
 
-NO_OTHER_WAY: Mapping[str, Also] = MappingProxyType({})
+_PARTS: Mapping[str, Any] = MappingProxyType({"reason": None, "links": (), "payload": None})
+"""What may come along with an event, and what it is when it does not."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -48,10 +50,12 @@ class HttpDriver(Driver):
     opening: Opening | None = None
     facts: Callable[[Any, Any], None] | None = None
     time: Callable[[datetime], None] | None = None
-    also: Mapping[str, Also] = NO_OTHER_WAY
+    also: Mapping[str, Also] = field(default_factory=dict)
     anybody: str = ""
 
     api: ClassVar[str] = "this API"
+    begins: ClassVar[str] = OPEN
+    """The event that opens an order; empty where several may."""
 
     def __post_init__(self) -> None:
         self.clock = self.time is not None
@@ -64,7 +68,7 @@ class HttpDriver(Driver):
         """A new life: idempotency keys of earlier ones mean nothing in it."""
         self.life = uuid4().hex
         self._openers: dict[Any, Actor] = {}
-        self._elsewhere: set[tuple[Any, str]] = set()
+        self._done: dict[tuple[Any, str | None], tuple[str, Any]] = {}
 
     def end(self) -> None:
         """Close the connection, where it is ours."""
@@ -93,14 +97,21 @@ class HttpDriver(Driver):
 
     def open(self, send: Send, *, key: str | None = None) -> Any:
         """Open an order."""
-        order = self._also(None, send, key) if send.event in self.also else self.begun(send, key)
+        if send.event in self.also:
+            order = self._elsewhere(None, send, key)
+        elif self.begins in ("", send.event):
+            order = self.begun(send, key)
+        else:
+            raise self.unsent(send)
         self._openers[order] = self.actor(send)
         return order
 
     def send(self, order: Any, send: Send, *, key: str | None = None) -> None:
         """Send an event to an order."""
+        if self.begins == send.event:
+            raise Unsent(f"{self.api} has no request that opens an order once more")
         if send.event in self.also:
-            self._also(order, send, key)
+            self._elsewhere(order, send, key)
         else:
             self.sent(order, send, key)
 
@@ -112,24 +123,33 @@ class HttpDriver(Driver):
         """Send an event by a request."""
         raise NotImplementedError
 
-    def _also(self, order: Any, send: Send, key: str | None) -> Any:
-        """Send it in the other way, which knows no idempotency keys."""
-        if key is not None:
-            if (order, key) in self._elsewhere:
-                raise Unsent(f"{send.event} is sent by a function of yours (also=), which knows no idempotency keys")
-            self._elsewhere.add((order, key))
-        return self.also[send.event](order, send)
+    def _elsewhere(self, order: Any, send: Send, key: str | None) -> Any:
+        """Send it in the other way, which knows no idempotency keys: once under each."""
+        if (order, key) not in self._done:
+            done = self.also[send.event](order, send)
+            if key is None:
+                return done
+            self._done[order, key] = (send.event, done)
+        event, done = self._done[order, key]
+        if event != send.event:
+            raise Declined("key-reused")
+        return done
 
     def unsent(self, send: Send, why: str = "") -> Unsent:
         """The error for an event that no request stands for."""
         said = why or f"has no request that stands for {send.event}"
         return Unsent(f"{self.api} {said}; give also={{{send.event!r}: a function of the order and the Send}}")
 
-    def verify(self, send: Send, *takes: str) -> None:
-        """Raise Unsent when a send brings along what the request has no field for: left out, it would be another."""
-        for part in ("reason", "links", "payload"):
-            if part not in takes and getattr(send, part):
-                raise Unsent(f"{self.api} has no field for the {part} of {send.event}")
+    def takes(self, event: str) -> Collection[str]:
+        """Which of reason, links and payload the request of an event has a field for."""
+        return ()
+
+    def worded(self, order: Any, send: Send) -> Send:
+        """The send without what its request has no field for; whole, where another way sends it."""
+        if send.event in self.also:
+            return send
+        fields = self.takes(send.event)
+        return replace(send, **{part: empty for part, empty in _PARTS.items() if part not in fields})
 
     def made_of(self, send: Send, usual: Mapping[str, Any]) -> dict[str, Any]:
         """What a new order is made of: what `opening` says, else what is usual."""
@@ -160,9 +180,9 @@ class HttpDriver(Driver):
             raise answer.bad()
         return answer
 
-    def read(self, path: str, actor: Actor) -> Answer | None:
+    def read(self, path: str, actor: Actor, *, headers: Mapping[str, str] | None = None) -> Answer | None:
         """The answer to a GET; None when nothing is there. Raises BadAnswer for whatever else is no answer."""
-        answer = self.answer("GET", path, actor)
+        answer = self.answer("GET", path, actor, headers=headers)
         if answer.status == 404:
             return None
         if not answer.good:
@@ -198,7 +218,3 @@ class HttpDriver(Driver):
     def sentence(self, answer: Answer) -> str:
         """What a refusal says, for the message of a failure."""
         return answer.text[:200]
-
-    def nothing(self) -> Shown:
-        """What is shown of an order that is not there."""
-        return Shown(None)

@@ -40,7 +40,7 @@ class CablelabsDriver(HttpDriver):
     def look(self, order: str) -> Shown:
         """The status; there is no history."""
         answer = self.read(f"/orders/{quote(order, safe='')}/status", self.opener(order))
-        return self.nothing() if answer is None else Shown(answer.member("orderStatus"))
+        return Shown(None if answer is None else answer.member("orderStatus"))
 
     def sentence(self, answer: Answer) -> str:
         """The first message of the refusal."""

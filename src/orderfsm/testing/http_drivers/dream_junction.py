@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
 from orderfsm.testing.driver import Shown
 
 from .base import HttpDriver
-from .wire import Answer
+from .wire import Answer, members
 
 if TYPE_CHECKING:
     from orderfsm.testing.send import Send
@@ -36,27 +36,34 @@ class DreamJunctionDriver(HttpDriver):
 
     api: ClassVar[str] = "Dream Junction's API"
 
+    def takes(self, event: str) -> tuple[str, ...]:
+        """An update has changes; nothing else brings anything."""
+        return ("payload",) if event == "update" else ()
+
+    def worded(self, order: Any, send: Send) -> Send:
+        """The send without members that are null, which is how nothing is said."""
+        send = super().worded(order, send)
+        return send if send.event in self.also or send.payload is None else replace(send, payload=members(send.payload))
+
     def begun(self, send: Send, key: str | None) -> int:
         """POST to the orders."""
-        self.verify(send)
         body = {"purchase_order": uuid4().hex} | self.made_of(send, {"items": [SHIRT]})
         return int(self.ask("POST", "/orders", self.actor(send), json=body).member("order"))
 
     def sent(self, order: int, send: Send, key: str | None) -> None:
         """PUT the changes of an update, DELETE what is canceled."""
+        path, who = f"/orders/{order}", self.actor(send)
         if send.event == "update":
-            self.verify(send, "payload")
-            self.ask("PUT", f"/orders/{order}", self.actor(send), json=dict(send.payload or {}))
+            self.ask("PUT", path, who, json=send.payload or {})
         elif send.event == "cancel":
-            self.verify(send)
-            self.ask("DELETE", f"/orders/{order}", self.actor(send))
+            self.ask("DELETE", path, who)
         else:
             raise self.unsent(send)
 
     def look(self, order: int) -> Shown:
         """The status; there is no history."""
         answer = self.read(f"/orders/{order}", self.opener(order))
-        return self.nothing() if answer is None else Shown(answer.member("status"))
+        return Shown(None if answer is None else answer.member("status"))
 
     def sentence(self, answer: Answer) -> str:
         """The message of the refusal."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from orderfsm.history import Link, Reason
+from orderfsm.history import Reason
 from orderfsm.testing.driver import Declined, Shown
 
 from .base import HttpDriver
@@ -37,7 +36,12 @@ class GenericDriver(HttpDriver):
     path: str = "/orders"
 
     api: ClassVar[str] = "the generic API"
+    begins: ClassVar[str] = ""
     keys = True
+
+    def takes(self, event: str) -> tuple[str, ...]:
+        """Everything."""
+        return ("reason", "links", "payload")
 
     def begun(self, send: Send, key: str | None) -> str:
         """POST to the path of the orders; the new one is in Location."""
@@ -56,20 +60,20 @@ class GenericDriver(HttpDriver):
         who = self.opener(order)
         answer = self.read(f"{order}?entries={MOST}", who)
         if answer is None:
-            return self.nothing()
+            return Shown(None)
         revision = answer.member("revision")
-        entries = answer.member("history")
+        entries = answer.listed("history")
         if len(entries) < revision:
             entries = self._pages(order)
         return Shown(answer.member("configuration"), entries, revision)
 
-    def _pages(self, order: str) -> list[Mapping[str, Any]]:
+    def _pages(self, order: str) -> list[dict[str, Any]]:
         """All entries of a history that is longer than a page."""
-        found: list[Mapping[str, Any]] = []
+        found: list[dict[str, Any]] = []
         following: str | None = f"{order}/history?limit={MOST}"
         while following is not None and (answer := self.read(following, self.opener(order))) is not None:
-            found += answer.member("entries")
-            links = {link["rel"]: link["href"] for link in answer.member("links")}
+            found += answer.listed("entries")
+            links = {link["rel"]: link["href"] for link in answer.listed("links")}
             following = answer.absolute(links["next"]) if "next" in links else None
         return found
 
@@ -82,7 +86,7 @@ class GenericDriver(HttpDriver):
             reason = send.reason if isinstance(send.reason, Reason) else Reason(send.reason)
             body["reason"] = {name: text for name, text in (("code", reason.code), ("text", reason.text)) if text}
         if send.links:
-            body["links"] = [_link(link) for link in send.links]
+            body["links"] = [link.as_dict() for link in send.links]
         return body
 
     def _once(self, key: str | None) -> dict[str, str]:
@@ -99,7 +103,3 @@ class GenericDriver(HttpDriver):
     def sentence(self, answer: Answer) -> str:
         """The detail of the problem."""
         return str(answer.problem.get("detail", answer.text[:200]))
-
-
-def _link(link: Link) -> dict[str, str]:
-    return {name: str(value) for name, value in link.as_dict().items() if value is not None}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from orderfsm.history import Actor
 from orderfsm.testing.driver import Shown, Unsent
 
 from .base import HttpDriver
-from .wire import Answer
+from .wire import Answer, members
 
 if TYPE_CHECKING:
     from orderfsm.testing.send import Send
@@ -32,6 +32,9 @@ PLACE = {
     },
 }
 """What a new order has unless `opening` says otherwise."""
+
+USUAL = {"update": "merchant", "complete": "merchant"}
+"""Who sends an event that comes without an actor, where that is no customer."""
 
 OWNER = {"customer": "created_by", "merchant": "merchant_id"}
 """The member of the order that guards compare with whoever asks."""
@@ -58,27 +61,37 @@ class RecordStackOverflowDriver(HttpDriver):
 
     api: ClassVar[str] = "Record Stack Overflow's API"
 
+    def takes(self, event: str) -> tuple[str, ...]:
+        """An update has changes; nothing else brings anything."""
+        return ("payload",) if event == "update" else ()
+
+    def worded(self, order: Any, send: Send) -> Send:
+        """The send of an account that there is, with the accounts that the order has."""
+        send = super().worded(order, send)
+        if send.payload is not None:
+            send = replace(send, payload=members(send.payload))
+        if order is None:
+            return replace(send, actor=self._account(send))
+        facts = dict(send.facts or {})
+        facts["order"] = {**facts.get("order", {}), "created_by": self.customer, "merchant_id": self.merchant}
+        return replace(send, actor=self._account(send), facts=facts)
+
     def arrange(self, order: Any, send: Send) -> None:
-        """Whose an order is, is told by whoever asks; all other facts are yours to arrange."""
-        known = {(root, name) for root, facts in (send.facts or {}).items() for name in _names(facts)}
-        if send.guards or not known <= {("order", name) for name in OWNER.values()}:
-            super().arrange(order, send)
+        """Whose an order is, is settled by who has opened it; what else guards read is for `facts`."""
+        if self.facts is not None:
+            self.facts(order, send)
 
     def begun(self, send: Send, key: str | None) -> str:
         """POST to the orders of a record."""
-        self.verify(send)
         path = f"/orders/merchants/{self.merchant}/records/{self.record}/"
-        return str(self.ask("POST", path, self.account(send, "customer"), json=self.made_of(send, PLACE)).member("_id"))
+        return str(self.ask("POST", path, self.actor(send), json=self.made_of(send, PLACE)).member("_id"))
 
     def sent(self, order: str, send: Send, key: str | None) -> None:
         """PUT the changes of an update, DELETE what is cancelled."""
+        who = self.actor(send)
         if send.event == "update":
-            self.verify(send, "payload")
-            who = self.account(send, "merchant")
-            self.ask("PUT", f"/orders/{order}/", who, json=dict(send.payload or {}))
+            self.ask("PUT", f"/orders/{order}/", who, json=send.payload or {})
         elif send.event == "cancel":
-            self.verify(send)
-            who = self.account(send, "customer")
             self.ask("DELETE", f"/orders/{order}/customers/{who.id}/", who)
         else:
             raise self.unsent(send)
@@ -88,37 +101,37 @@ class RecordStackOverflowDriver(HttpDriver):
         path = f"/orders/customers/{self.customer}/?sort=desc&limit={PAGE}"
         for offset in range(0, 10**6, PAGE):
             answer = self.read(f"{path}&offset={offset}", Actor("customer", self.customer))
-            page = answer.content if answer is not None else []
+            page = [] if answer is None else answer.listed()
             for each in page:
                 if each.get("_id") == order:
                     return Shown(each.get("status"))
             if len(page) < PAGE:
                 break
-        return self.nothing()
+        return Shown(None)
 
-    def account(self, send: Send, usual: str) -> Actor:
+    def _account(self, send: Send) -> Actor:
         """The account that sends it: the order's own one, unless guards are to find somebody else."""
-        actor = self.actor(send, usual)
-        role = actor.role
-        own, other = (self.customer, self.other_customer), (self.merchant, self.other_merchant)
-        one, stranger = {"customer": own, "merchant": other}.get(role, (actor.id, None))
-        if not _strange(send, actor):
-            return Actor(role, one)
-        if stranger is None:
-            raise Unsent(f"guards of {send.event} ask for another {role}; give other_{role}=, the id of an account")
-        return Actor(role, stranger)
+        actor = self.actor(send, USUAL.get(send.event, ""))
+        accounts = {
+            "customer": (self.customer, self.other_customer),
+            "merchant": (self.merchant, self.other_merchant),
+        }
+        own, other = accounts.get(actor.role, (actor.id, actor.id))
+        if not _strange(send, actor, (own, other)):
+            return Actor(actor.role, own)
+        if other is None:
+            raise Unsent(f"guards of {send.event} ask for another {actor.role}; give other_{actor.role}=")
+        return Actor(actor.role, other)
 
     def sentence(self, answer: Answer) -> str:
         """The message of the refusal."""
         return str(answer.problem.get("error_message", answer.text))[:500]
 
 
-def _names(facts: Any) -> list[str]:
-    return list(facts) if isinstance(facts, dict) else ["?"]
-
-
-def _strange(send: Send, actor: Actor) -> bool:
+def _strange(send: Send, actor: Actor, accounts: tuple[str | None, str | None]) -> bool:
     """Whether guards are to find that the order is not the sender's."""
+    if actor.id in accounts:
+        return actor.id == accounts[1]  # it has been worded before
     order = (send.facts or {}).get("order", {})
     owner = OWNER.get(actor.role)
     return owner in order and order[owner] != actor.id

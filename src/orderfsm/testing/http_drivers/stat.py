@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urljoin
 
+from orderfsm.chart import OPEN
 from orderfsm.history import Reason
 from orderfsm.testing.driver import Shown
 
@@ -43,9 +44,19 @@ class StatDriver(HttpDriver):
 
     api: ClassVar[str] = "STAT"
 
+    def takes(self, event: str) -> tuple[str, ...]:
+        """A new order has neither reason nor links."""
+        return () if event == OPEN else ("reason", "links")
+
+    def worded(self, order: str | None, send: Send) -> Send:
+        """A new order is placed by the customer: one that the provider places is not the customer's."""
+        send = super().worded(order, send)
+        if order is None and self.actor(send).role == "provider":
+            return replace(send, actor="customer")
+        return send
+
     def begun(self, send: Send, key: str | None) -> str:
         """POST to the product's orders."""
-        self.verify(send)
         path = f"/products/{self.product}/orders"
         answer = self.ask("POST", path, self.actor(send, "customer"), json=self.made_of(send, WANTED))
         return str(answer.member("id"))
@@ -54,7 +65,6 @@ class StatDriver(HttpDriver):
         """POST the event with its reason and its links."""
         if self.events is None:
             raise self.unsent(send)
-        self.verify(send, "reason", "links")
         path = self.events.format(order=order)
         self.ask("POST", path, self.actor(send, "provider"), json={"event": send.event} | _why(send))
 
@@ -62,8 +72,8 @@ class StatDriver(HttpDriver):
         """The current status, and all that there were."""
         answer = self.read(f"/order/{order}/status", self.opener(order))
         if answer is None:
-            return self.nothing()
-        return Shown(answer.member("current", "status_code"), [_entry(each) for each in answer.member("history")])
+            return Shown(None)
+        return Shown(answer.member("current", "status_code"), [_entry(each) for each in answer.listed("history")])
 
     def sentence(self, answer: Answer) -> str:
         """The detail of the refusal."""
@@ -80,7 +90,7 @@ class StapiDriver(StatDriver):
         """The order's status, and all that there were."""
         answer = self.read(f"/orders/{order}", self.opener(order))
         if answer is None:
-            return self.nothing()
+            return Shown(None)
         return Shown(answer.member("properties", "status", "status_code"), self._statuses(order))
 
     def _statuses(self, order: str) -> list[Mapping[str, Any]] | None:
@@ -91,8 +101,8 @@ class StapiDriver(StatDriver):
             answer = self.read(following, self.opener(order))
             if answer is None:
                 return None
-            found += [_entry(each) for each in answer.member("statuses")]
-            links = {link.get("rel"): link["href"] for link in answer.member("links")}
+            found += [_entry(each) for each in answer.listed("statuses")]
+            links = {link.get("rel"): link["href"] for link in answer.listed("links")}
             following = answer.absolute(links["next"]) if "next" in links else None
         return found
 

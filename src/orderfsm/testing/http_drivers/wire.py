@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urljoin
 
@@ -10,7 +11,7 @@ from orderfsm.extras import brought_by
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Answer", "BadAnswer", "Client", "connected"]
+__all__ = ["Answer", "BadAnswer", "Client", "connected", "members"]
 
 SHOWN = 2_000
 """How many characters of a body a message repeats."""
@@ -82,6 +83,13 @@ class Answer:
             found = found[name]
         return found
 
+    def listed(self, *path: str) -> list[dict[str, Any]]:
+        """The list of objects that the JSON has at a path of names. Raises BadAnswer when it is none."""
+        found = self.member(*path)
+        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+            raise self.bad(f"{'.'.join(path) or 'it'} is no list of objects")
+        return found
+
     def header(self, name: str) -> str:
         """A header of the answer. Raises BadAnswer when it is missing."""
         found = self._response.headers.get(name)
@@ -99,8 +107,21 @@ class Answer:
         return BadAnswer(f"{self.asked} was answered {self.status}{f', {why}' if why else ''}:\n{body}")
 
 
+def members(payload: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The members of a JSON object but for those that are null, for APIs that take null for nothing."""
+    return {name: value for name, value in (payload or {}).items() if value is not None}
+
+
 def connected(url: str) -> Any:
     """A client for a base URL, to be closed by whoever asks for it. Raises ModuleNotFoundError without httpx."""
     with brought_by("testing"):
         import httpx  # when it is needed: `import orderfsm.testing` does without it
-    return httpx.Client(base_url=url, timeout=SECONDS)
+    return httpx.Client(base_url=url, timeout=SECONDS, verify=trusted())
+
+
+@cache
+def trusted() -> Any:
+    """Whose certificates are trusted: read once, which takes longer than many requests."""
+    import httpx
+
+    return httpx.create_ssl_context()
