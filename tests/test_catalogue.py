@@ -91,7 +91,7 @@ def test_no_name_leaves_the_folder(name: str):
         load(name)
 
 
-@pytest.mark.parametrize("path", ["nowhere.yaml", "../nowhere.yml", "no\0where.yaml"])
+@pytest.mark.parametrize("path", ["nowhere.yaml", "../nowhere.yml", "no\0where.yaml", f"{'n' * 300}.yaml"])
 def test_a_missing_file_is_an_unknown_chart(path: str):
     with pytest.raises(UnknownChart, match="a path ends in"):
         load(path)

@@ -304,6 +304,16 @@ def test_a_file_that_is_read_only_is_refused_and_so_are_those_beside_it(project:
     assert Path("a.svg").read_text() == Path("b.svg").read_text() == former
 
 
+def test_a_name_that_no_file_can_have_is_told(project: Path) -> None:
+    assert run("shop.yaml", "--output", "a\0.svg") == (
+        2,
+        "",
+        r"orderfsm: no file is called a\x00.svg; name another one" + "\n",
+    )
+    code, _, errors = run("shop.yaml", "--refusals", "a\0")
+    assert (code, errors) == (2, r"orderfsm: --refusals: a\x00: embedded null byte" + "\n")
+
+
 def test_another_name_of_a_file_keeps_the_former_content(tmp_path: Path) -> None:
     (tmp_path / "one").write_text("x")
     (tmp_path / "backup").hardlink_to(tmp_path / "one")

@@ -339,6 +339,7 @@ def test_nothing_named_in_a_page_is_read_but_charts_below_the_root(folder: Path)
         "pipe.yaml",
         "%2e%2e/secret.yaml",
         "shop.yaml%00",
+        "shop%00.yaml",
         "shop.yaml%0a",
         f"{'a' * 300}.yaml",
     ):
@@ -346,3 +347,4 @@ def test_nothing_named_in_a_page_is_read_but_charts_below_the_root(folder: Path)
         (problem,) = problems(path)
         assert problem not in ("", "stale")
         assert problem.isprintable()
+        assert ("take %00 out" in problem) == ("%00" in chart)

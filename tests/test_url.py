@@ -19,6 +19,8 @@ EXAMPLE = "; write for example sqlite:///orders.db or postgresql+psycopg://user@
         ("postgres://ada:secret@h/x", f"postgres is neither sqlite nor postgresql{EXAMPLE}"),
         ("mysql://ada:secret@h/x", f"mysql is neither sqlite nor postgresql{EXAMPLE}"),
         ("postgresql+nosuch://ada:secret@h/x", f"Can't load plugin: sqlalchemy.dialects:postgresql.nosuch{EXAMPLE}"),
+        ("postgresql://ada:secret@h/a%00b", f"no database has NUL (%00) in its name{EXAMPLE}"),
+        ("sqlite:///a%00b.db", f"no database has NUL (%00) in its name{EXAMPLE}"),
         ("postgresql://ada:secret@h:port/x", "the port cannot be read"),
     ],
 )

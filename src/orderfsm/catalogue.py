@@ -55,10 +55,17 @@ def _path(wanted: str) -> Path:
     if _is_name(wanted) and shipped.is_file():
         return shipped
     if wanted.endswith(SUFFIXES) and "\0" not in wanted:
-        if Path(wanted).is_file():
+        if _is_file(wanted):
             return Path(wanted)
         raise UnknownChart(f"no chart at {wanted}; {_remedy(wanted)}")
     raise UnknownChart(f"no chart is called {wanted!r}; {_remedy(wanted)}")
+
+
+def _is_file(wanted: str) -> bool:
+    try:
+        return Path(wanted).is_file()
+    except OSError:  # a name that no file can have: it is too long
+        return False
 
 
 def _shown(path: Path) -> str:

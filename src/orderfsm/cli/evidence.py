@@ -107,7 +107,7 @@ def _refusals(path: Path, chart: Chart) -> dict[tuple[str, str, str], int]:
     try:
         with path.open(encoding="utf-8") as lines:
             return Refusals.read(lines).of(chart.name)
-    except (LogError, UnicodeDecodeError) as error:
+    except (LogError, ValueError) as error:
         raise Misused(f"--refusals: {path}: {error}") from None
 
 

@@ -28,9 +28,11 @@ def write(path: Path, content: bytes) -> None:
 def target_of(path: Path) -> Path:
     """The file that is written, symbolic links followed.
 
-    Raises Misused when its folder does not exist, or when it is there and read-only: a new file would take its place
-    all the same, for that the folder alone is asked.
+    Raises Misused when no file can have the name, when its folder does not exist, or when it is there and read-only: a
+    new file would take its place all the same, for that the folder alone is asked.
     """
+    if "\0" in str(path):
+        raise Misused(f"no file is called {path}; name another one")
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
         raise Misused(f"there is no folder {path.parent}; make it first, or name another file")

@@ -58,6 +58,8 @@ class Recipe:
     def _verify(self) -> None:
         if not self.chart:
             raise ValueError("no chart is named; write for example stat/order mermaid")
+        if "\0" in self.chart:
+            raise ValueError(f"no file is called '{printable(self.chart)}'; take %00 out")
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
                 raise ValueError(

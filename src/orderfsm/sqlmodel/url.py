@@ -35,6 +35,8 @@ def read_url(given: str | URL) -> URL:
         raise ValueError(f"the port cannot be read ({error}); {EXAMPLE}") from None
     if url.get_backend_name() not in ("sqlite", "postgresql"):
         raise ValueError(f"{url.get_backend_name()} is neither sqlite nor postgresql; {EXAMPLE}")
+    if "\0" in (url.database or ""):
+        raise ValueError(f"no database has NUL (%00) in its name; {EXAMPLE}")
     try:
         url.get_dialect()
     except NoSuchModuleError as error:
