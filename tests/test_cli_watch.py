@@ -1,5 +1,6 @@
 """`orderfsm check --watch`: checks again when a file changes, and ends on Ctrl-C with the last code."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -86,6 +87,34 @@ def test_what_stays_is_checked_once_and_sigterm_ends_it_too(tmp_path: Path, watc
     time.sleep(0.6)
     assert watching.until(lambda _: True) == "[]\n"
     assert watching.stop(signal.SIGTERM) == 0
+
+
+def test_a_folder_that_goes_is_told_and_watched_for(tmp_path: Path, watch: Callable[..., Watch]) -> None:
+    (tmp_path / "charts").mkdir()
+    (tmp_path / "charts" / "order.yaml").write_text(GOOD)
+    watching = watch("charts/order.yaml")
+    watching.until(lambda text: text.count("charts: 1") == 1)
+    (tmp_path / "charts").rename(tmp_path / "elsewhere")
+    gone = watching.until(lambda text: "no chart at charts/order.yaml" in text)
+    assert "; there is no folder charts any more\n" in gone
+    (tmp_path / "elsewhere").rename(tmp_path / "charts")
+    watching.until(lambda text: text.count("charts: 1") == 2)
+    assert watching.stop() == 0
+
+
+def test_the_end_of_the_folder_that_it_runs_in_ends_the_watch(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "order.yaml").write_text(GOOD)
+    command = [sys.executable, "-c", "from orderfsm.cli import main; main()", "check", "--watch", "order.yaml"]
+    with subprocess.Popen(
+        command, cwd=tmp_path / "shop", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as watching:
+        assert watching.stdout is not None
+        assert watching.stdout.readline() == "charts: 1, findings: 0\n"
+        shutil.rmtree(tmp_path / "shop")
+        _, errors = watching.communicate(timeout=30)
+    assert watching.returncode == 2
+    assert errors.endswith("is gone; go into it again when it is back, and begin anew\n")
 
 
 def test_names_of_the_catalogue_cannot_be_watched() -> None:
