@@ -8,6 +8,7 @@ import pytest
 
 import orderfsm
 from orderfsm.diagrams import render
+from orderfsm.markdown import drawing
 
 CHART = 'chart: shop/order\nversion: "1"\ninitial: open\nstates: {open: {}}\n'
 
@@ -70,6 +71,15 @@ def test_paths_start_at_the_root_and_stay_below_it(tmp_path: Path) -> None:
     assert "State chart shop/order" in page(fence("charts/shop.yaml"), root=tmp_path)
     with pytest.raises(ValueError, match="lies outside of"):
         page(fence("../shop.yaml"), root=tmp_path / "charts")
+    assert "State chart shop/order" in drawing("charts/shop.yaml", root=str(tmp_path))
+
+
+@pytest.mark.parametrize("root", [5, True, None, ["charts"]])
+def test_a_root_that_is_no_path_is_told(root: object) -> None:
+    with pytest.raises(TypeError, match=r"^the option root is .*; give the path of the folder"):
+        markdown.markdown("", extensions=["orderfsm"], extension_configs={"orderfsm": {"root": root}})
+    with pytest.raises(TypeError, match=r"^the option root is .*; give the path of the folder"):
+        drawing("stat/order", root=root)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from html import escape
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,24 +41,31 @@ class Charts(Extension):
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 - the name is Python-Markdown's
         """Take the fences out of each page before others see them."""
-        md.preprocessors.register(_Fences(md, Path(self.getConfig("root"))), "orderfsm", BEFORE_FENCES)
+        md.preprocessors.register(_Fences(md, _folder(self.getConfig("root"))), "orderfsm", BEFORE_FENCES)
 
 
-def drawing(words: str, *, root: Path, caption: str = "") -> str:
+def drawing(words: str, *, root: str | PathLike[str], caption: str = "") -> str:
     """What stands on a page for a fence: a figure with the SVG, or the tables in Markdown.
 
-    Raises ValueError and OrderFsmError for what cannot be drawn.
+    Raises ValueError and OrderFsmError for what cannot be drawn, TypeError for a root that is no path.
     """
+    base = _folder(root)
     recipe = Recipe.of(words, format="svg")
     if recipe.format not in FORMATS:
         raise ValueError(
             f"a page shows {' or '.join(FORMATS)}, not {recipe.format}; for Mermaid, keep a region current"
         )
-    made = draw(recipe, root, root)
+    made = draw(recipe, base, base)
     if recipe.format == "table":
         return made
     below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     return f'<figure class="orderfsm-chart">\n{made}{below}</figure>'
+
+
+def _folder(root: object) -> Path:
+    if not isinstance(root, str | PathLike):
+        raise TypeError(f"the option root is {root!r}; give the path of the folder that paths of charts start at")
+    return Path(root)
 
 
 class _Fences(Preprocessor):
