@@ -24,6 +24,7 @@ from orderfsm.testing import (
     suite,
     transitions,
 )
+from orderfsm.testing.exploring import explored
 
 NAMES = ("adobe/order", "cablelabs/order", "record_stack_overflow/order", "stapi/order", "stat/order")
 STAT = orderfsm.load("stat/order")
@@ -128,6 +129,31 @@ events:
 
 
 # --- what is not reached
+
+
+def test_many_states_asked_about_do_not_make_endless_work() -> None:
+    """Each of 16 states may have been passed or not: 2 ** 16 pasts of every configuration."""
+    text = """
+chart: a/b
+version: "1"
+initial: s0
+states:
+"""
+    ring = range(16)
+    text += "".join(f"  s{place}: {{}}\n" for place in ring) + "  end: {final: true}\nevents:\n"
+    text += "".join(f"  next{place}: {{from: s{place}, to: s{(place + 1) % 16}}}\n" for place in ring)
+    text += "".join(f"  jump{place}: {{from: s{place}, to: s{(place + 3) % 16}}}\n" for place in ring)
+    asked = " and ".join(f"was('s{place}')" for place in ring)
+    text += f'  close: {{from: s0, to: end, when: "{asked}"}}\n'
+    chart = orderfsm.read(text)
+    found = explored(chart)
+    assert (found.cut, len(found.walks) < 2_100) == (True, True)
+    assert {f"s{place}" for place in ring} <= {str(walk) for walk in states(chart)}
+    (missing,) = transitions(chart).unreached
+    assert missing.why.startswith("no walk was found that takes it; no facts were found for: close in s0 asks")
+    assert missing.why.endswith(
+        "; whatever comes after the first 2000 situations, for guards ask the past about too many states"
+    )
 
 
 def test_what_no_walk_comes_to_is_said_with_the_reason() -> None:

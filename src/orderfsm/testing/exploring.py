@@ -1,7 +1,8 @@
 """The shortest legal walks to everywhere, each with the sends that it takes; what was not reached, and why.
 
 Where an order has been decides some guards, so that a situation is a configuration and those states asked about that
-the order has been in. Breadth first; of equally short walks the first in the document.
+the order has been in. Breadth first; of equally short walks the first in the document. With n states asked about there
+may be 2 ** n situations for each configuration: after the first MOST, only those are looked at that are new places.
 """
 
 from __future__ import annotations
@@ -26,18 +27,23 @@ __all__ = ["Explored", "Situation", "explored", "shortest"]
 
 Situation = tuple[str | None, frozenset[str]]
 
+MOST = 2_000
+"""After how many situations other pasts of the same configurations are passed over."""
+
 
 @dataclass(slots=True)
 class Explored:
     """What legal walks come to: the shortest one to each situation, and the one that goes on by each move from there.
 
-    `failed` holds the moves for which no facts were found, with the walk that came to where they begin.
+    `failed` holds the moves for which no facts were found, with the walk that came to where they begin. `cut` says that
+    there were more situations than were looked at.
     """
 
     asked: frozenset[str]
     walks: dict[Situation, Walk] = field(default_factory=dict)
     taken: dict[tuple[Situation, Move], Walk] = field(default_factory=dict)
     failed: list[tuple[Walk, Move]] = field(default_factory=list)
+    cut: bool = False
 
     def situation(self, walk: Walk) -> Situation:
         """Where a walk ends, and what it has been in of what guards ask about."""
@@ -54,8 +60,9 @@ class Explored:
 
     def onwards(self, walk: Walk) -> Iterator[tuple[Move, Walk]]:
         """The moves that were found from a walk's end, each with the walk that makes it there."""
+        where = self.situation(walk)
         for move in moves(compile(walk.chart), walk.configuration):
-            if (self.situation(walk), move) in self.taken:
+            if where not in self.walks or (where, move) in self.taken:
                 longer = extended(walk, move)
                 if longer is not None:
                     yield move, longer
@@ -85,6 +92,7 @@ def _explored(chart: Chart) -> Explored:
     start = Walk(chart)
     found.walks[found.situation(start)] = start
     waiting = deque(found.walks)
+    seen = {configuration for configuration, _ in waiting}
     while waiting:
         situation = waiting.popleft()
         walk = found.walks[situation]
@@ -95,11 +103,20 @@ def _explored(chart: Chart) -> Explored:
                 continue
             found.taken[situation, move] = longer
             where = found.situation(longer)
-            if where not in found.walks:
+            if _leads_on(found, where, seen):
+                seen.add(where[0])
                 found.walks[where] = longer
                 waiting.append(where)
     found.failed = [(walk, move) for walk, move in found.failed if move.step is not None]
     return found
+
+
+def _leads_on(found: Explored, where: Situation, seen: set[str | None]) -> bool:
+    """Whether a situation is new; after MOST of them, whether its configuration is."""
+    if where in found.walks:
+        return False
+    found.cut = found.cut or (len(found.walks) >= MOST and where[0] in seen)
+    return len(found.walks) < MOST or where[0] not in seen
 
 
 def _asked(chart: Chart) -> frozenset[str]:

@@ -18,7 +18,7 @@ from orderfsm.checks.scenarios import failing
 from orderfsm.checks.study import Study
 
 from .deciding import guard_outcomes
-from .exploring import Explored, explored
+from .exploring import MOST, Explored, explored
 from .send import Walk
 from .suite import Suite, Unreached
 
@@ -141,6 +141,8 @@ def _obstacles(here: Explored, wanted: Callable[[Step], bool]) -> str:
     told = [
         f"{move.event} in {walk.configuration or 'the start'} asks {_asked(move)}" for walk, move in near or here.failed
     ]
+    if here.cut:
+        told.append(f"whatever comes after the first {MOST} situations, for guards ask the past about too many states")
     return f"no facts were found for: {'; '.join(dict.fromkeys(told))}" if told else "every way there is closed"
 
 
