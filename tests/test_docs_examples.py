@@ -12,6 +12,7 @@ import io
 import json
 import re
 import shlex
+import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,13 +77,16 @@ def follow(page: Path) -> None:
 
 
 def forget(namespace: dict[str, Any]) -> None:
-    """Close the engines of a page, and take its tables out of the metadata: another page may have such names too."""
+    """Close the engines of a page, and take away its tables and modules: another page may have such names too."""
     for value in namespace.values():
         if isinstance(value, Engine):
             value.dispose()
     for mapper in list(SQLModel._sa_registry.mappers):
         if mapper.class_.__module__ == namespace["__name__"]:
             mapper.class_.metadata.remove(mapper.local_table)
+    for name, module in list(sys.modules.items()):
+        if Path(getattr(module, "__file__", None) or ROOT).parent == Path.cwd():
+            del sys.modules[name]
 
 
 def run(page: Path, namespace: dict[str, Any]) -> None:
@@ -154,6 +158,7 @@ def alike(printed: str, expected: str) -> bool:
 )
 def test_the_examples_of_a_page_do_what_it_says(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # a page that runs pytest needs none, and takes a third
     follow(page)
 

@@ -47,22 +47,29 @@ def test_a_block_that_cannot_be_pasted_is_seen(text: str) -> None:
 SERVERS = {"orderfsm serve": "/healthz", "uvicorn api:app": "/openapi.json"}
 """What starts the server of a lesson -> what is asked for until it answers."""
 
+PLUGIN = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "-p orderfsm_pytest"}
+"""The plugin as it comes with an installed orderfsm, without all others that may be installed here."""
+
 
 def script(found: list[Block], port: int) -> str:
-    """The commands of a lesson, each part with a mark before what it prints; its server is waited for."""
-    parts = ["trap 'kill $(jobs -p)' EXIT"]
-    server = next(each for each in SERVERS if any(each in block.text for block in found))
+    """The commands of a lesson, each part with a mark before what it prints; its server, if any, is waited for."""
+    servers = [each for each in SERVERS if any(each in block.text for block in found)]
+    parts = ["trap 'kill $(jobs -p)' EXIT"] if servers else []
     for block in found:
         parts.append(f"echo; echo '--- {block.line}'\n{block.text}")
-        if server in block.text:
-            parts.append(f"until curl -sf http://127.0.0.1:{port}{SERVERS[server]} > alive; do sleep 0.1; done")
-    return "\n".join(parts).replace(server, f"{server} --port {port}").replace(":8000", f":{port}")
+        for server in servers:
+            if server in block.text:
+                parts.append(f"until curl -sf http://127.0.0.1:{port}{SERVERS[server]} > alive; do sleep 0.1; done")
+    commands = "\n".join(parts).replace(":8000", f":{port}")
+    for server in servers:
+        commands = commands.replace(server, f"{server} --port {port}")
+    return commands
 
 
 @pytest.mark.skipif(
     not (shutil.which("bash") and shutil.which("curl")), reason="it is typed into bash, and asks with curl"
 )
-@pytest.mark.parametrize(("lesson", "told"), [("service.md", 3), ("vocabulary.md", 3)])
+@pytest.mark.parametrize(("lesson", "told"), [("service.md", 3), ("test-a-service.md", 1), ("vocabulary.md", 3)])
 def test_what_is_typed_answers_as_the_lesson_says(lesson: str, told: int, tmp_path: Path) -> None:
     found = blocks((ROOT / "docs/tutorials" / lesson).read_text(encoding="utf-8"))
     for each in found:
@@ -76,7 +83,7 @@ def test_what_is_typed_answers_as_the_lesson_says(lesson: str, told: int, tmp_pa
     done = subprocess.run(
         ["bash", "-c", commands],
         cwd=tmp_path,
-        env=os.environ | {"PATH": paths},
+        env=os.environ | {"PATH": paths} | PLUGIN,
         capture_output=True,
         text=True,
         timeout=90,
