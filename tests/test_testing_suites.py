@@ -242,6 +242,33 @@ def test_the_applications_guards_answer_both_ways() -> None:
     assert answers == [({"open_today": True}, ""), ({"open_today": False}, "guard-refused")]
 
 
+def test_what_the_states_alone_answer_decides_as_well() -> None:
+    """The compiler answers such a guard: where it holds it is not asked, where it refuses the event is not enabled."""
+    text = """
+chart: a/b
+version: "1"
+initial: front
+states: {front: {}, back: {}, end: {final: true}}
+events:
+  turn: {from: front, to: back}
+  finish: {from: [front, back], to: end, when: "in_state('back') or order.simple"}
+  drop: {from: [front, back], to: end, when: "in_state('back') and order.simple"}
+"""
+    outcomes = guard_outcomes(orderfsm.read(text))
+    assert {str(each): (str(each.walk.configuration), each.refused) for each in outcomes} == {
+        "finish: in_state('back')": ("back", ""),
+        "finish: not (in_state('back')), order.simple": ("front", ""),
+        "finish: not (in_state('back')), not (order.simple)": ("front", "guard-refused"),
+        "drop: in_state('back'), order.simple": ("back", ""),
+        "drop: in_state('back'), not (order.simple)": ("back", "guard-refused"),
+    }
+    (missing,) = outcomes.unreached
+    assert missing.title == "drop: `in_state('back')` decides"
+    assert missing.why.endswith(
+        "; where the states alone refuse, no guard is asked, for the event is not enabled there"
+    )
+
+
 def test_a_term_that_never_decides_is_said() -> None:
     told = [str(each) for each in guard_outcomes(LOAN).unreached]
     assert told[0] == (

@@ -70,9 +70,13 @@ def guard_outcomes(chart: Chart) -> Suite[Attempt]:
             chosen += pair
             if not pair:
                 why = f"no two calls were found between which it alone changes the answer of `{_text(guard)}`"
+                why += _CLOSED if term.startswith("in_state(") else ""
                 missing.append(Unreached(f"{event}: `{term}` decides", why))
         attempts |= {str(made[way]): made[way] for way in dict.fromkeys(chosen)}
     return Suite("attempt", attempts.values(), missing)
+
+
+_CLOSED = "; where the states alone refuse, no guard is asked, for the event is not enabled there"
 
 
 def _guards(here: Explored, chart: Chart) -> Iterable[tuple[str, Expression | str]]:
@@ -138,12 +142,21 @@ def _pair(made: dict[Way, Attempt], chosen: list[Way], term: str) -> list[Way]:
     return []
 
 
+def _answers(move: Move, guard: Expression | str, *, answer: bool) -> bool:
+    """Whether a guard is asked on the way and answers so, or was not asked because the states alone answer yes."""
+    asked = (*move.wanted, *move.named)
+    if not answer or any(guard == each for each, _ in asked):
+        return (guard, answer) in asked
+    taken = move.step.transitions if move.step is not None else ()
+    return any(guard == each.expression for arrow in taken for each in arrow.guards)
+
+
 def _attempt(here: Explored, event: str, guard: Expression | str, way: Way) -> Attempt | None:
     """An attempt in which the guard is asked and answers that way; None when none was found."""
     more = () if isinstance(guard, str) else tuple((parse(text), answer) for text, answer in way.terms)
     for walk in here.walks.values():
         for move in moves(compile(walk.chart), walk.configuration):
-            if move.event != event or (guard, way.answer) not in (*move.wanted, *move.named):
+            if move.event != event or not _answers(move, guard, answer=way.answer):
                 continue
             send = next(sends(walk, move, more=more), None)
             if send is not None:

@@ -134,7 +134,8 @@ def _question(walk: Walk, move: Move, now: datetime, more: Wanted) -> Question:
     past = tuple((state, days_since(walk, state, now)) for state in asked)
     timed = bool(asked) or any("now" in expression.roots for expression, _ in wanted)
     roles = move.roles or tuple(walk.chart.actors)
-    return Question(wanted, move.active, move.fields, roles, past, now if timed else None)
+    active = move.active or (walk.configuration.states if walk.configuration is not None else frozenset())
+    return Question(wanted, active, move.fields, roles, past, now if timed else None)
 
 
 def _assembled(walk: Walk, move: Move, now: datetime, facts: Any) -> Send:
