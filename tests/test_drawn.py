@@ -282,6 +282,63 @@ def test_what_is_wrong_with_one_region_leaves_the_others(folder: Path) -> None:
     assert f"{BEGIN}\nnever ended\n{BEGIN}\n\n```mermaid" in mended
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"  {BEGIN}",
+        f"> {BEGIN}",
+        f"1. {BEGIN}",
+        f"- one\n\n    {BEGIN}",
+        f"{BEGIN} and more",
+        BEGIN.replace("orderfsm:", "orderfsm"),
+        BEGIN.replace("orderfsm", "orderfms"),
+        BEGIN.replace(" orderfsm: draw", "OrderFSM:drew"),
+        BEGIN.replace("draw ", ""),
+        BEGIN.replace(" -->", ""),
+    ],
+)
+def test_a_line_that_was_meant_to_begin_a_region_is_told(folder: Path, line: str) -> None:
+    text = f"# T\n\n{line}\nold\n"
+    path = page(folder, text)
+    (held,) = look(path).drawings
+    assert held.recipe == BEGIN.removeprefix("<!-- orderfsm: draw ").removesuffix(" -->")
+    assert held.line == 3 + line.count("\n")
+    assert held.problem == f"this begins no region; write {BEGIN} into a line, from its first column"
+    assert look(path).mended() == text.encode()
+
+
+@pytest.mark.parametrize("line", [END, f" {END}", f"> {END}", END.replace(" ", ""), END.replace("orderfsm", "ordrfsm")])
+def test_a_line_that_was_meant_to_end_a_region_is_told(folder: Path, line: str) -> None:
+    (problem,) = problems(page(folder, f"text\n\n{line}\n"))
+    assert problem == f"this ends no region; behind the begin of one, write {END} into a line, from its first column"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Shown:\n\n    {BEGIN}\n    {END}",
+        f"- shown:\n\n      {BEGIN}",
+        f"- shown:\n\n    ```markdown\n    {BEGIN}\n    ```",
+        f"> ```\n> {BEGIN}\n> ```",
+        f"    ```\n{'`' * 3}\n  {BEGIN}\n```",
+        "<!-- orderfsm: what is drawn here is in docs/page.md -->",
+        "<!-- orderfsm -->",
+        "<!-- orders: draw stat/order -->",
+        "<!-- drawn by orderfsm: stat/order svg -->",
+        f"{BEGIN}\n  {BEGIN}\n  {END}\n{END}",
+    ],
+)
+def test_code_other_comments_and_what_stands_in_a_region_are_not_told(folder: Path, text: str) -> None:
+    assert set(problems(page(folder, f"{text}\n"))) <= {"stale"}
+
+
+def test_near_misses_of_a_large_page_are_found_in_no_time(folder: Path) -> None:
+    lines = [f"    {BEGIN}"] * 3_000 + ["> " * 100_000, "<!--" + ":" * 100_000, "- " * 50_000 + BEGIN]
+    began = time.monotonic()
+    assert len(look(page(folder, "\n".join(lines))).drawings) == 1
+    assert time.monotonic() - began < 5
+
+
 def test_a_drawing_cannot_end_its_region_nor_its_fence() -> None:
     with pytest.raises(ValueError, match="which ends a region"):
         body(f"a\n{END}\nb", "text")

@@ -10,6 +10,7 @@ from orderfsm.errors import OrderFsmError
 
 from . import pictures
 from .marks import mark_in, signed, verify_comment
+from .misses import misses
 from .recipe import Recipe, draw
 from .regions import END, Region, body, regions
 
@@ -24,6 +25,7 @@ REFUSALS = (OrderFsmError, ValueError, OSError)
 class Held:
     """A drawing in a file: its recipe as it is written there, its line from 1, and what is wrong with it.
 
+    A line that was meant to begin or to end one on a page, and does not, is told like a drawing with a problem.
     `problem` is empty when the drawing is current, `stale` when it is not what would be drawn now, else a sentence
     that says why nothing can be drawn.
     """
@@ -91,13 +93,14 @@ def _ended_as(text: str, made: str) -> str:
 
 def _page(text: str, path: Path, root: Path) -> Look:
     lines = text.split("\n")
-    found: list[Held] = []
-    for each in reversed(regions(lines)):
+    known = regions(lines)
+    found = [Held(miss.said, miss.place + 1, miss.remedy) for miss in misses(lines, known)]
+    for each in reversed(known):
         held, new = _region(lines, each, path, root)
         found.append(held)
         if each.end is not None:
             lines[each.begin + 1 : each.end] = new
-    return Look(tuple(reversed(found)), lambda: "\n".join(lines).encode())
+    return Look(tuple(sorted(found, key=lambda held: held.line)), lambda: "\n".join(lines).encode())
 
 
 def _region(lines: list[str], each: Region, path: Path, root: Path) -> tuple[Held, list[str]]:

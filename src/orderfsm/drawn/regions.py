@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .recipe import Recipe
 
-__all__ = ["END", "Region", "body", "region", "regions"]
+__all__ = ["END", "Region", "body", "fence_behind", "region", "regions"]
 
 BEGIN = re.compile(r"<!-- orderfsm: draw(?P<recipe>| [^\r\n]*?) -->[ \t]*")
 END = "<!-- /orderfsm -->"
@@ -44,7 +44,7 @@ def regions(lines: Sequence[str]) -> tuple[Region, ...]:
             found.append(Region(begin["recipe"].strip(), place, _end(lines, place)))
             place = found[-1].end or place
         else:
-            fence = _fence(lines[place], fence)
+            fence = fence_behind(lines[place], fence)
         place += 1
     return tuple(found)
 
@@ -59,7 +59,7 @@ def _end(lines: Sequence[str], begin: int) -> int | None:
     return None
 
 
-def _fence(line: str, fence: str) -> str:
+def fence_behind(line: str, fence: str) -> str:
     """The sign of the fenced code block that goes on behind a line, given that of the block that the line stands in."""
     found = FENCE.fullmatch(line.rstrip("\r"))
     if fence:
