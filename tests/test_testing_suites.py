@@ -242,6 +242,34 @@ def test_the_applications_guards_answer_both_ways() -> None:
     assert answers == [({"open_today": True}, ""), ({"open_today": False}, "guard-refused")]
 
 
+@pytest.mark.parametrize(
+    ("when", "payload"),
+    [
+        ("payload.a < payload.b", "{a: date, b: date}"),
+        ("payload.a < payload.b", "{a: datetime, b: datetime}"),
+        ("timestamp(payload.a) > now + duration('P1D')", "{a: datetime}"),
+        ("timestamp(order.opens) <= timestamp(payload.a) < timestamp(order.closes)", "{a: datetime}"),
+        ("now + duration('PT2H') < timestamp(payload.a) < timestamp(order.closes)", "{a: datetime}"),
+        ("size(payload.a) >= 3 and size(payload.a) <= 40", "{a: string}"),
+        ("payload.a.b == 'DE' and size(payload.a.c) == 5", "{a: {type: object, fields: {b: string, c: string}}}"),
+        ("'a' in payload and size(payload.a) > 10", "{a?: string}"),
+        ("payload.a == order.currency", "{a: {type: string, enum: [EUR, USD]}}"),
+        ("any(i.sku == payload.a and i.stock >= payload.b for i in items)", "{a: string, b: integer}"),
+        ("all(i.price * i.number <= order.limit for i in items)", "{}"),
+    ],
+)
+def test_facts_are_found_for_what_guards_of_services_ask(when: str, payload: str) -> None:
+    text = f"""
+chart: a/b
+version: "1"
+initial: x
+states: {{x: {{}}, end: {{final: true}}}}
+events: {{go: {{from: x, to: end, payload: {payload}, when: "{when}"}}}}
+"""
+    chart = orderfsm.read(text)
+    assert (transitions(chart).unreached, guard_outcomes(chart).unreached) == ((), ())
+
+
 def test_what_the_states_alone_answer_decides_as_well() -> None:
     """The compiler answers such a guard: where it holds it is not asked, where it refuses the event is not enabled."""
     text = """

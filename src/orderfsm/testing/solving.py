@@ -8,8 +8,9 @@ the schema, and the candidates are turned round to find other solutions than the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -82,6 +83,7 @@ def _surveyed(question: Question, goals: list[Goal]) -> Survey:
     for node, _ in goals:
         solve(survey, node)
     _fit(survey, question)
+    _share(survey, question)
     survey.finish()
     _fit(survey, question)
     _pin(survey, question)
@@ -133,13 +135,21 @@ def _pin(survey: Survey, question: Question) -> None:
 
 
 def _follow(survey: Survey, now: datetime) -> None:
-    """Facts that are moments are tried around the moment that it is."""
+    """Facts that are moments are tried around the moment that it is, and around those that the guards count from it."""
+    times = [*moments(now), *_apart(now, [*survey.durations, timedelta(days=1)])]
     for unknown in [each for each in survey.candidates if each.kind == "value" and each.origin != ("now",)]:
         values = survey.candidates[unknown]
         if any(isinstance(value, datetime) for value in values):
-            survey.add(unknown, moments(now))
+            survey.add(unknown, times)
         elif any(map(_is_moment, values)):
-            survey.add(unknown, [spelt(value) for value in moments(now)])
+            survey.add(unknown, [spelt(value) for value in times])
+
+
+def _apart(now: datetime, spans: Iterable[timedelta]) -> Iterator[object]:
+    """Moments that lie so long before or after."""
+    for span in spans:
+        with suppress(OverflowError):
+            yield from (*moments(now + span), *moments(now - span))
 
 
 def _is_moment(value: object) -> bool:
@@ -154,15 +164,39 @@ def _is_moment(value: object) -> bool:
 
 def _fit(survey: Survey, question: Question) -> None:
     """Keep candidates of the payload to its schema, and those of the actor to texts and to the roles that may ask."""
-    for unknown, values in survey.candidates.items():
+    for unknown, values in list(survey.candidates.items()):
         if unknown.kind != "value" or len(unknown.origin) == 1:
             continue
         if unknown.origin[0] == "payload":
-            _fit_field(values, field_at(question.fields, unknown.origin[1:]))
+            field = field_at(question.fields, unknown.origin[1:])
+            if field is not None and field.type == "string":
+                _spell(survey, unknown)
+            _fit_field(values, field)
         elif unknown.origin == ("actor", "role") and question.roles:
             values[:] = question.roles
         elif unknown.origin[0] == "actor":
             values[:] = [*dict.fromkeys([value for value in values if isinstance(value, str)] or ["x"])]
+
+
+def _spell(survey: Survey, unknown: Unknown) -> None:
+    """A text that is measured is no list: let it be as long as lists would be tried."""
+    sizes = survey.candidates.get(Unknown("size", unknown.origin), [])
+    survey.add(unknown, ["x" * size for size in sizes if isinstance(size, int)])
+    survey.candidates[unknown][:] = [value for value in survey.candidates[unknown] if value is not STRUCTURE]
+    depth = len(unknown.origin)
+    inside = [each for each in survey.candidates if each.origin[:depth] == unknown.origin]
+    for other in [each for each in inside if each.kind == "size" or len(each.origin) > depth]:
+        del survey.candidates[other]
+
+
+def _share(survey: Survey, question: Question) -> None:
+    """What is compared with a field of the payload is tried first with the values that the schema leaves it."""
+    for one, other in survey.linked:
+        for mine, theirs in ((one, other), (other, one)):
+            if mine.origin[0] == "payload" and field_at(question.fields, mine.origin[1:]) is not None:
+                before = survey.candidates.pop(theirs, [])
+                survey.add(theirs, [value for value in survey.candidates.get(mine, ()) if value is not STRUCTURE])
+                survey.add(theirs, before)
 
 
 def _fit_field(values: list[object], field: Field | None) -> None:
@@ -208,9 +242,9 @@ _PLAIN: Mapping[str, tuple[Any, ...]] = {
     "integer": (1, 0, 2),
     "number": (1, 0, 0.5),
     "boolean": (True, False),
-    "date": ("2024-01-01",),
-    "datetime": ("2024-01-01T00:00:00Z",),
-    "duration": ("PT1H",),
+    "date": ("2024-01-01", "2024-01-02", "2023-12-31"),
+    "datetime": ("2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z", "2023-12-31T00:00:00Z"),
+    "duration": ("PT1H", "PT2H", "PT0S"),
 }
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from orderfsm.errors import GuardFailed
-from orderfsm.expression import Arithmetic, Compare, Node, Scope, walk
+from orderfsm.expression import Arithmetic, Compare, Node, Quantifier, Scope, Variable, walk
 
 from .candidates import numbers_in, sizes_in
 from .choice import Choice, described
@@ -18,10 +18,22 @@ def solve(survey: Survey, node: Node) -> None:
     for below in walk(node):
         if not isinstance(below, Compare) or not any(isinstance(part, Arithmetic) for part in walk(below)):
             continue
+        if _variables(below):
+            continue  # of each element it has another value
         asked = [unknown for unknown in survey.asked(below) if numbers_in(survey.candidates[unknown])]
         for unknown in asked:
             for given in _givens(survey, asked):
                 survey.add(unknown, _root(survey, below, unknown, given))
+
+
+def _variables(node: Node) -> frozenset[str]:
+    """The variables of generators around the node that it reads."""
+    if isinstance(node, Variable):
+        return frozenset({node.name})
+    inside = [_variables(part) for part in node.parts]
+    if isinstance(node, Quantifier):
+        return inside[0] | (frozenset().union(*inside[1:]) - {node.name})
+    return frozenset().union(*inside)
 
 
 def _givens(survey: Survey, asked: Sequence[Unknown]) -> list[Choice]:
