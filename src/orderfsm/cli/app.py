@@ -10,7 +10,7 @@ import typer
 
 from orderfsm._version import __version__
 
-from . import on_charts, on_drawing, on_orders, on_service
+from . import on_charts, on_drawing, on_orders, on_service, on_testing
 
 __all__ = ["app", "command", "every_command"]
 
@@ -45,6 +45,7 @@ app = typer.Typer(
 
 for each in COMMANDS:
     app.command()(each)
+app.command(cls=on_testing.WithPytest)(on_testing.mutate)
 app.add_typer(on_service.token, name="token")
 
 

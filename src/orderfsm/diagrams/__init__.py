@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from . import d2, dot, markdown, mermaid, plantuml, svg, terminal
 from .codes import coded
 from .difference import Difference, difference
+from .note import Note
 from .overlay import Dwell, Overlay
 from .raster import SCALES, png
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from orderfsm.chart import Chart
 
-__all__ = ["DETAILS", "FORMATS", "SCALES", "Difference", "Dwell", "Overlay", "difference", "png", "render"]
+__all__ = ["DETAILS", "FORMATS", "SCALES", "Difference", "Dwell", "Note", "Overlay", "difference", "png", "render"]
 
 FORMATS: dict[str, Callable[[Chart, Overlay, str, str], str]] = {
     "d2": d2.render,

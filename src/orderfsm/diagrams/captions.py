@@ -30,7 +30,7 @@ SIGNS = {
 """Category -> its sign, so that colour is never the only difference."""
 
 TONES = {
-    **dict.fromkeys(("error", "refused", "removed", "missed"), "failed"),
+    **dict.fromkeys(("error", "refused", "removed", "missed", "survived"), "failed"),
     **dict.fromkeys(("warning", "changed"), "waiting"),
     **dict.fromkeys(("covered", "added"), "done"),
 }

@@ -28,6 +28,7 @@ MARKS = {
     "refused": '<path d="M-5,0H1.2M-1.6,-3L1.4,0L-1.6,3M4.2,-4.5V4.5"/>',
     "covered": BOX + '<path d="M-2,0L-0.6,1.8L2.2,-1.8"/>',
     "missed": BOX,
+    "survived": '<path d="M-4.4,2A4.4,4.4 0 1 1 4.4,2H2.6V4.6H-2.6V2Z"/><path d="M-1.6,-0.6V-0.5M1.6,-0.6V-0.5"/>',
     "error": '<path d="M0,-5L5,0L0,5L-5,0Z"/><path d="M-1.5,-1.5L1.5,1.5M1.5,-1.5L-1.5,1.5"/>',
     "warning": '<path d="M0,-4.8L5,4H-5Z"/><path d="M0,-1.6V1M0,2.4V2.5"/>',
     "note": '<circle r="4.6"/><path d="M0,-0.6V2.2M0,-2.4V-2.3"/>',

@@ -12,6 +12,7 @@ TONES = {
     "refused": "refused",
     "covered": "tested",
     "missed": "not tested",
+    "survived": "mutant survived",
     "error": "error",
     "warning": "warning",
     "note": "remark",

@@ -88,9 +88,8 @@ def _others(chart: Chart, arrow: Transition) -> tuple[str, ...]:
     behind = target.initial[:1] if target.kind.is_history else ()
     stays = () if arrow.source == START else (arrow.source,)
     near = [state.name for state in chart.states if state.parent == target.parent and not state.kind.is_history]
-    wanted = [*behind, *(name for name in beside if name != arrow.source)][:1]
-    found = dict.fromkeys(name for name in (*wanted, *stays, *near) if name not in arrow.targets)
-    return tuple(found)[: max(1, len(wanted) + len(stays))]
+    likely = [name for name in (*behind, *beside) if name not in (arrow.source, *arrow.targets)][:1]
+    return tuple(dict.fromkeys(name for name in (*likely, *stays, *near) if name not in arrow.targets))[:2]
 
 
 def _add(chart: Chart) -> Made:

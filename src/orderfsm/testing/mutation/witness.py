@@ -18,7 +18,7 @@ from .behaviour import doing
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orderfsm import Chart
+    from orderfsm import Chart, Step
     from orderfsm.testing.moves import Move
     from orderfsm.testing.send import Send
 
@@ -28,6 +28,9 @@ __all__ = ["witness"]
 
 TRIES = 3
 """How many sends are tried of each way through a cell; each with other reasons, actors and without links."""
+
+STRANGER = "nobody"
+"""A role that no chart declares; a scenario may name it where it is refused."""
 
 
 def witness(chart: Chart, mutant: Chart, cells: Cells) -> Attempt | None:
@@ -70,7 +73,12 @@ def _noticed(walk: Walk, there: Walk, events: set[str]) -> Attempt | None:
 
 
 def _made(attempt: Attempt) -> Any:
-    return attempt.refused if attempt.step is None else doing(attempt.step)
+    return attempt.refused if attempt.step is None else _seen(attempt.step)
+
+
+def _seen(step: Step) -> Any:
+    """What a step does; what it asks for shows when it is not given."""
+    return doing(step)[:-1]
 
 
 def _candidates(walk: Walk, there: Walk, events: set[str]) -> Iterator[Send]:
@@ -97,7 +105,7 @@ def _between(walk: Walk, mine: list[Move], others: list[Move]) -> Iterator[Send]
 
 
 def _outcome(move: Move) -> Any:
-    return None if move.step is None else doing(move.step)
+    return None if move.step is None else _seen(move.step)
 
 
 def _agree(move: Move, other: Move) -> bool:
@@ -116,7 +124,7 @@ def _varied(chart: Chart, send: Send) -> Iterator[Send]:
     yield send
     for reason in (None, *chart.reasons.codes, Reason(text="because")):
         yield replace(send, reason=reason)
-    for role in chart.actors:
+    for role in (*chart.actors, STRANGER):
         yield replace(send, actor=role)
     for rel in send.links:
         yield replace(send, links=tuple(link for link in send.links if link is not rel))

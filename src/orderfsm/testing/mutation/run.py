@@ -1,0 +1,183 @@
+"""The run: the suite without a mutant, then each mutant before the tests that ask what it does otherwise, then all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .changes import KINDS
+from .mutant import mutants
+from .pool import NoBaseline, asked, pool, printed
+from .process import Job, Probe
+from .report import Outcome, Report, Verdict
+from .substitution import key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from orderfsm import Chart
+
+    from .mutant import Mutant
+    from .pool import Ask
+    from .process import Baseline
+
+__all__ = ["mutate"]
+
+PATIENCE = 5.0
+"""How many times as long as without a mutant the tests may take, with a second to begin."""
+
+BRIEF = 0.3
+"""Seconds: tests that take no longer are run together with those before them, for pytest takes as long to begin."""
+
+OUTCOMES = {"failed": Outcome.KILLED, "timed out": Outcome.TIMED_OUT, "broken": Outcome.BROKEN}
+
+
+def mutate(
+    charts: Chart | Sequence[Chart],
+    arguments: Sequence[str] = (),
+    *,
+    kinds: Iterable[str] = tuple(KINDS),
+    jobs: int | None = None,
+    faced: str = "all",
+    sample: int | None = None,
+    patience: float = PATIENCE,
+    told: Callable[[Verdict, int], None] | None = None,
+) -> Report:
+    """Run the tests of the working directory on mutants of the charts, with these arguments of pytest.
+
+    `jobs` mutants are tried at once; by default as many as there are processors. `faced` is all, or affected: then a
+    survivor has faced only the tests that ask what it does otherwise. `sample` is how many mutants are tried, evenly
+    chosen; by default all. `told` gets each verdict as it comes, in order, and how many there will be.
+
+    Raises NoBaseline when the tests fail without a mutant or do not read the charts, ValueError for a chart that was
+    not read from a document.
+    """
+    every = (charts,) if not isinstance(charts, (list, tuple)) else tuple(charts)
+    _verify(every, faced)
+    found = list(chain.from_iterable(mutants(chart, kinds=kinds) for chart in every))
+    chosen = found if sample is None else _evenly(found, sample)
+    with tempfile.TemporaryDirectory(prefix="orderfsm-mutate-") as folder:
+        baseline = _baseline(every, tuple(arguments), Path(folder))
+        trial = _Trial(baseline, tuple(arguments), faced, patience)
+        keys = frozenset(map(key, every))
+        verdicts: list[Verdict] = []
+        many = jobs or os.cpu_count() or 1
+        with ThreadPoolExecutor(many) as threads, pool(baseline, keys, many, Path(folder)) as ask:
+            waiting = [threads.submit(trial.verdict, mutant, ask) for mutant in chosen]
+            for each in waiting:
+                verdicts.append(_witnessed(each.result()))
+                if told is not None:
+                    told(verdicts[-1], len(chosen))
+    tests = baseline.tests.values()
+    return Report(
+        every, tuple(verdicts), len(tests), sum(test.seconds for test in tests), faced, len(found) - len(chosen)
+    )
+
+
+def _verify(charts: Sequence[Chart], faced: str) -> None:
+    for chart in charts:
+        if not chart.hash:
+            raise ValueError(f"{chart.name} was not read from a document, so that no mutant can take its place")
+    if faced not in ("all", "affected"):
+        raise ValueError(f"faced is all or affected, not {faced!r}")
+
+
+def _evenly(found: list[Mutant], many: int) -> list[Mutant]:
+    if many < 1:
+        raise ValueError(f"sample is {many}; try one mutant at least")
+    return found if many >= len(found) else [found[place * len(found) // many] for place in range(many)]
+
+
+def _witnessed(verdict: Verdict) -> Verdict:
+    """A survivor with what would tell it from its chart; without such a thing, it is alike."""
+    if verdict.outcome is not Outcome.SURVIVED:
+        return verdict
+    witness = verdict.mutant.witness()
+    return replace(verdict, witness=witness) if witness is not None else replace(verdict, outcome=Outcome.ALIKE)
+
+
+# --- without a mutant
+
+
+def _baseline(charts: Sequence[Chart], arguments: tuple[str, ...], folder: Path) -> Baseline:
+    probe = Probe(arguments, frozenset(chart.name for chart in charts), str(folder / "baseline"))
+    found: Baseline = asked(probe, folder)
+    command = " ".join(["pytest", *arguments])
+    if found.failures:
+        more = f" and {len(found.failures) - 5} more" if len(found.failures) > 5 else ""
+        raise NoBaseline(
+            f"without a mutant the tests fail already: {', '.join(found.failures[:5])}{more}; "
+            f"`{command}` has to pass before it can tell anything of mutants\n{printed(folder)}"
+        )
+    if not found.tests:
+        raise NoBaseline(f"`{command}` runs no test here (it exits with {found.code}); say behind -- where they are")
+    for chart in charts:
+        _verify_read(chart, found)
+    return found
+
+
+def _verify_read(chart: Chart, baseline: Baseline) -> None:
+    """Raise NoBaseline for a chart that the tests do not read: nothing could take its place."""
+    if key(chart)[:2] in {each[:2] for each in baseline.read}:
+        return
+    names = sorted({name for name, _, _ in baseline.read})
+    other = "with another content" if chart.name in names else f"but {', '.join(names) or 'no chart at all'}"
+    raise NoBaseline(
+        f"the tests do not read {chart.name} as {chart.filename} has it, {other}; name the file that they read"
+    )
+
+
+# --- with mutants
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """How mutants are tried."""
+
+    baseline: Baseline
+    arguments: tuple[str, ...]
+    faced: str
+    patience: float
+
+    def verdict(self, mutant: Mutant, ask: Ask) -> Verdict:
+        """What becomes of a mutant; a survivor's witness is not looked for yet."""
+        asking = frozenset(self._asking(mutant))
+        ran = 0
+        for job in self._jobs(mutant, asking):
+            answer = ask(job)
+            ran += answer.ran
+            if answer.outcome != "passed":
+                return Verdict(mutant, OUTCOMES[answer.outcome], answer.by, answer.told, len(asking), ran)
+        return Verdict(mutant, Outcome.SURVIVED, asked=len(asking), ran=ran)
+
+    def _asking(self, mutant: Mutant) -> Iterator[str]:
+        """The tests that ask what the mutant does otherwise; all of them where collecting them asks it already."""
+        chart = mutant.original
+        wanted = {(chart.name, chart.hash, *cell) for cell in mutant.cells}
+        if wanted & self.baseline.everywhere:
+            yield from self.baseline.tests
+        else:
+            yield from (name for name, test in self.baseline.tests.items() if not wanted.isdisjoint(test.asked))
+
+    def _jobs(self, mutant: Mutant, asking: frozenset[str]) -> Iterator[Job]:
+        """First the tests that ask; then the others, in one go with these where that takes less than to begin again."""
+        charts, tests = {key(mutant.original): replace(mutant.chart)}, self.baseline.tests
+        rest = frozenset(tests) - asking if self.faced == "all" else frozenset()
+        if rest and self._took(rest) < BRIEF:
+            asking, rest = frozenset(), frozenset(tests)
+        if asking:
+            files = tuple(dict.fromkeys(test.file for name, test in tests.items() if name in asking))
+            yield Job(charts, self.arguments, asking, frozenset(), files, self._allowed(asking))
+        if rest:
+            yield Job(charts, self.arguments, None, asking, (), self._allowed(rest))
+
+    def _took(self, names: frozenset[str]) -> float:
+        return sum(self.baseline.tests[name].seconds for name in names)
+
+    def _allowed(self, names: frozenset[str]) -> float:
+        return self.patience * (1.0 + self.baseline.startup + self._took(names))
