@@ -55,6 +55,7 @@ from orderfsm.testing.explorer import (
 from orderfsm.testing.explorer.schedule import Frontier
 
 LEVELS = ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
+UNTOLD = "entry 2 (received accept working) was written, and no client was told so (clients return what they write)"
 FEW = settings(max_examples=by_tier(25, 1_000), database=None)
 
 
@@ -255,7 +256,7 @@ def test_a_request_that_is_repeated_under_another_key_is_found_out(
     if kind is broken.LosesAnswers:
         assert problems == ()
     else:
-        assert problems == ("entry 2 (received accept working) was written, and no client was told so",)
+        assert problems == (UNTOLD,)
 
 
 class NoComparison(SqlStore):
@@ -455,11 +456,25 @@ def test_an_entry_of_which_nobody_was_told_is_a_problem(engine: Engine) -> None:
         session.commit()
         raise Conflict("somebody else was quicker")
 
-    untold = ("entry 2 (received accept working) was written, and no client was told so",)
-    assert problems(engine, says_nothing) == untold
-    assert problems(engine, says_no) == untold
+    assert problems(engine, says_nothing) == (UNTOLD,)
+    assert problems(engine, says_no) == (UNTOLD,)
     assert problems(engine, lambda session, key: [fresh("accept")(session, key)]) == ()
     assert problems(engine, lambda session, key: str(fresh("accept")(session, key))) == ()  # what it says is unknown
+
+
+def test_an_entry_of_an_order_that_a_client_has_made_is_not_held_against_another(engine: Engine) -> None:
+    def opens(session: Any, _: int) -> Any:
+        return LOOSE.open(session, Order())
+
+    assert problems(engine, opens, opens) == ()
+    assert problems(engine, opens, fresh("accept"), opens) == ()
+
+
+def test_a_reader_sees_one_moment_even_where_a_select_begins_no_transaction(plain: Engine) -> None:
+    create_all(plain)
+    check = judge_lifecycle(LOOSE)
+    explored = explore(plain, partial(begun, LOOSE), [fresh("accept"), check.read], check)
+    assert (explored.found, explored.complete) == (None, True)
 
 
 def test_two_may_be_told_of_one_entry_when_they_have_sent_one_key(engine: Engine) -> None:
@@ -662,7 +677,23 @@ def test_an_engine_is_left_as_it_was(engine: Engine) -> None:
 def test_an_explorer_that_nobody_has_entered_is_refused(engine: Engine) -> None:
     """It would notice no statement, and find nothing."""
     with pytest.raises(RuntimeError, match="with Explorer"):
-        Explorer(engine, new, [], lambda *_: None).run()
+        Explorer(engine, new, [Careful().client("pack")], lambda *_: None).run()
+
+
+def test_wrong_arguments_are_told_for_what_they_are(plain: Engine) -> None:
+    client = Careful().client("pack")
+    wrong: list[Any] = [[], {}, client]
+    for clients in wrong:
+        with pytest.raises(TypeError, match="give functions"):
+            explore(plain, new, clients, lambda *_: None)
+    with pytest.raises(ValueError, match="give 0 or more"):
+        explore(plain, new, [client], lambda *_: None, interruptions=-1)
+    answer: list[Any] = [True]
+    with pytest.raises(TypeError, match="a check has answered True"):
+        explore(plain, new, [client], lambda *_: answer[0])
+    found = explore(plain, new, [client], lambda *_: "all is wrong").found
+    assert found is not None
+    assert found.problems == ("all is wrong",)
 
 
 def test_a_schedule_leads_to_the_same_each_time_whoever_else_is_busy(engine: Engine) -> None:

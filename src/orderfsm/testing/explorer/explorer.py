@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from .schedule import Frontier, planned
 from .turns import Hung, Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
     from sqlalchemy import orm
@@ -143,7 +143,7 @@ class Explorer:
         self._owned = isinstance(database, str)
         self.setup = setup
         self.checks: tuple[Check, ...] = (check,) if callable(check) else tuple(check)
-        self.clients = dict(clients) if isinstance(clients, Mapping) else _named(clients)
+        self.clients = _clients(clients)
         self.sessions = sessions or partial(Session, self.engine)
         self.answers = (*ANSWERS, *answers)
         self.patience, self.most = patience, most
@@ -206,7 +206,7 @@ class Explorer:
     def _checked(self, run: Run) -> list[str]:
         try:
             with self.sessions() as session:
-                return [text for check in self.checks for text in check(session, run) or ()]
+                return [text for check in self.checks for text in _texts(check(session, run))]
         except AssertionError as error:
             return [str(error) or "the check failed"]
 
@@ -216,8 +216,10 @@ class Explorer:
         """Try every schedule with at most so many interruptions, the fewest first, until something is wrong.
 
         Changes where the running client ends or has to wait are no interruptions. Tries at most `limit` schedules. The
-        clients run once beforehand, for whatever is only done the first time.
+        clients run once beforehand, for whatever is only done the first time. Raises what `run` raises.
         """
+        if interruptions < 0:
+            raise ValueError(f"interruptions={interruptions}: give 0 or more; 2 finds most races")
         first = self.run()
         if first.problems:
             return Explored(1, first, complete=False)
@@ -257,6 +259,20 @@ def explore(
     made = Explorer(database, setup, clients, check, sessions=sessions, answers=answers, patience=patience, most=most)
     with made as explorer:
         return explorer.explore(interruptions=interruptions, limit=limit)
+
+
+def _texts(said: Any) -> Iterable[str]:
+    """What a check says is wrong; one text is taken for a list of one. Raises TypeError for a bare yes or no."""
+    if isinstance(said, bool):
+        raise TypeError(f"a check has answered {said}; let it return texts that say what is wrong, or assert")
+    return [said] if isinstance(said, str) else said or ()
+
+
+def _clients(given: Sequence[Work] | Mapping[str, Work]) -> dict[str, Work]:
+    """Clients by their names. Raises TypeError for anything else than several of them."""
+    if not given or not isinstance(given, (Mapping, Sequence)):
+        raise TypeError(f"clients={given!r}: give functions client(session, given), in a list or by their names")
+    return dict(given) if isinstance(given, Mapping) else _named(given)
 
 
 def _named(clients: Sequence[Work]) -> dict[str, Work]:

@@ -81,8 +81,7 @@ class Judge:
 
         That is how a state and a history show that are not committed together.
         """
-        if session.get_bind().dialect.name == "postgresql":
-            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        _begin_snapshot(session)
         seen = Seen()
         for key in _keys(given):
             kept = self.look(session, key)
@@ -101,6 +100,14 @@ class Judge:
             found += _stored(self.chart, kept)
             found += _told(self.chart, kept, run, _Asked(key, alone=len(before) == 1), before[key])
         return found
+
+
+def _begin_snapshot(session: Any) -> None:
+    """Let all that the session reads be of one moment: Python's driver for SQLite begins nothing for a SELECT."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    elif not session.connection().connection.dbapi_connection.in_transaction:
+        session.connection().exec_driver_sql("BEGIN")
 
 
 class Seen(dict[Any, int]):
@@ -147,7 +154,7 @@ def _told(chart: Chart, kept: Kept, run: Run, order: _Asked, first: int) -> Iter
     tellers: dict[int, list[Outcome]] = {}
     for outcome in run.outcomes:
         for entry in _entries(outcome.value):
-            if order.alone or field_of(entry, "order") in (None, order.key):
+            if _about(kept, entry, order):
                 place = _place(kept, entry, tellers)
                 if place is None:
                     yield f"{outcome.client} was told {_named(entry)}, which is not in the history: it is lost"
@@ -156,6 +163,13 @@ def _told(chart: Chart, kept: Kept, run: Run, order: _Asked, first: int) -> Iter
     yield from _tellers(kept, tellers, first, silent=any(_silent(outcome) for outcome in run.outcomes))
     yield from _refusals(chart, run, order)
     yield from _order(kept, run, tellers, order)
+
+
+def _about(kept: Kept, entry: Any, order: _Asked) -> bool:
+    """Whether an entry is the order's, as far as it says whose it is: what the order's own entries say, or the key."""
+    named = field_of(entry, "order")
+    known = [each for each in (field_of(entry, "order") for entry in kept.entries) if each is not None]
+    return named is None or (named in known if known else order.alone or named == order.key)
 
 
 def _entries(value: Any) -> list[Any]:
@@ -203,7 +217,7 @@ def _tellers(kept: Kept, tellers: Mapping[int, list[Outcome]], first: int, *, si
     for place, entry in enumerate(kept.entries, 1):
         told = tellers.get(place, [])
         if not told and place > first and not silent:
-            yield f"{_named(entry)} was written, and no client was told so"
+            yield f"{_named(entry)} was written, and no client was told so (clients return what they write)"
         if len(told) > 1 and field_of(entry, "key") is None:
             names = " and ".join(outcome.client for outcome in told)
             yield f"{names} were both told that they wrote {_named(entry)}"
