@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -153,8 +154,34 @@ def test_history_entries_may_be_mappings_with_moments_as_text() -> None:
 
 
 def test_a_history_of_another_chart_fails_the_guard() -> None:
-    with pytest.raises(GuardFailed, match="the history names 'shipped', which is no configuration of t/o"):
-        step(when("was('paid')"), "packed", "go", facts={"history": [entry("shipped")]})
+    for after in ("shipped", "paid+shipped", ""):
+        with pytest.raises(
+            GuardFailed, match=f"the history names '{re.escape(after)}', which is no configuration of t/o"
+        ):
+            step(when("was('paid')"), "packed", "go", facts={"history": [entry(after)]})
+
+
+def test_a_configuration_of_another_version_whose_states_are_all_known_is_read_by_their_names() -> None:
+    for former in ("paid;was=shipped", "paid+new", "new+paid;gone=x+y"):
+        assert step(when("was('paid')"), "packed", "go", facts={"history": [entry(former)]}).after == "end"
+    with pytest.raises(GuardRefused):
+        step(when("was('paid')"), "packed", "go", facts={"history": [entry("new;was=paid")]})
+
+
+def test_a_configuration_of_a_former_chart_says_what_it_was_inside() -> None:
+    former = Chart(
+        "t/o",
+        (State("paid", Kind.COMPOUND, initial=("billed",)), State("billed", parent="paid")),
+        (),
+        initial=("paid",),
+    )
+    billed = compile(former).configurations["billed"]
+    assert step(when("was('paid')"), "packed", "go", facts={"history": [entry("new"), entry(billed)]}).after == "end"
+    with pytest.raises(GuardRefused):
+        step(when("was('packed')"), "paid", "go", facts={"history": [entry("new"), entry(billed)]})
+    dated = [entry("new", DAY), entry(billed, DAY + timedelta(days=1)), entry("paid", DAY + timedelta(days=5))]
+    chart = when("days_since('paid') >= 2")
+    assert step(chart, "paid", "go", facts={"history": dated}, now=DAY + timedelta(days=3)).after == "end"
 
 
 # --- what counts as known

@@ -20,7 +20,7 @@ from sqlmodel import Session
 import orderfsm
 from kept import KINDS, PRESS, READY_MADE, UUIDS, Clock, Kept, database, lifecycle, statements, unguarded, when
 from orderfsm import Actor, Blocker, Entry, Link, Reason
-from orderfsm.chart import State, Transition
+from orderfsm.chart import Chart, Kind, State, Transition
 from orderfsm.errors import (
     Ambiguous,
     ChartError,
@@ -40,7 +40,7 @@ from orderfsm.errors import (
     StoredStateUnknown,
     UnknownEvent,
 )
-from orderfsm.lifecycle import Lifecycle, lost_race
+from orderfsm.lifecycle import Corrections, Lifecycle, lost_race
 from orderfsm.sqlmodel import async_engine
 
 TRACKING = Link("tracking", "https://carrier.example/17", title="Parcel 17")
@@ -572,6 +572,49 @@ def test_another_version_of_the_chart_goes_on_where_the_first_one_was(
     assert (entry.chart, entry.chart_version, entry.chart_hash) == ("test/press", "8", "beef" * 16)
     assert order.chart_version == "8"
     assert [past.chart_version for past in orders.history(session, order)] == ["7", "7", "8"]
+
+
+NEWER = Chart(
+    "test/press",
+    (
+        State("received"),
+        State("working", Kind.COMPOUND, initial=("inked",)),
+        State("inked", parent="working"),
+        State("held"),
+        State("canceled", Kind.FINAL),
+    ),
+    (
+        Transition("received", ("ink",), ("working",)),
+        Transition("received", ("hold",), ("held",)),
+        Transition("working", ("hold",), ("held",)),
+        Transition("held", ("drop",), ("canceled",), when("was('working')")),
+        Transition("held", ("wash",), ("canceled",), when("was('inked')")),
+        Transition("held", ("give_up",), (), when("days_since('working') >= 1")),
+    ),
+    version="8",
+    initial=("received",),
+)
+
+
+def test_guards_read_a_past_in_states_that_are_no_more_by_the_former_chart(
+    session: Session, kind: Kept, orders: Lifecycle
+) -> None:
+    order = kind.new()
+    orders.open(session, order, "rush", actor="printer")
+    orders.send(session, order, "hold", reason="paper")
+    clock, boss = Clock(), Corrections(override=["boss"])
+    lost = lifecycle(kind, NEWER, clock=clock, corrections=boss)
+    lost.override(session, order, "held", actor="boss", reason="version 8")
+    other = replace(PRESS, name="test/loom", hash="")
+    for helpless in (lost, lifecycle(kind, NEWER, clock=clock, former=[other])):
+        with pytest.raises(GuardFailed, match=r"the history names 'printing'.*give the former chart that has it"):
+            helpless.send(session, order, "drop")
+    newer = lifecycle(kind, NEWER, clock=clock, former=[other, PRESS])
+    with pytest.raises(GuardRefused):
+        newer.send(session, order, "wash")
+    clock.forward(days=2)
+    assert newer.send(session, order, "give_up").after == "held"
+    assert newer.send(session, order, "drop").after == "canceled"
 
 
 # --- guards and facts

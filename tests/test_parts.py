@@ -26,6 +26,9 @@ from orderfsm.sqlmodel import SqlStore, Stateful, create_all, engine
         ("facts", {"paid": True}),
         ("corrections", {"override": ["boss"]}),
         ("claims", "refuse"),
+        ("former", 5),
+        ("former", "test/press"),
+        ("former", PRESS),
     ],
 )
 def test_a_part_of_another_type_is_told_by_name(name: str, odd: object) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .cell import Choice, Step
+from .cell import Choice, Configuration, Step
 from .chart import START
 from .corrections import ADOPTED, field_of, in_force
 from .errors import Blocker, GuardFailed, MissingGuard, NotEnabled, PayloadInvalid, UnknownEvent
@@ -151,11 +151,24 @@ class Call:
     def visit(self, entry: Any, restated: Mapping[str, Any] = UNSEEN) -> tuple[datetime | None, frozenset[str]]:
         """When an entry was made, or was restated to have been, and the states that were active after it."""
         moment = restated.get("occurred_at") or field_of(entry, "occurred_at")
-        after = str(field_of(entry, "after"))
-        found = self.table.configurations.get(after)
-        if found is None:
-            raise GuardFailed(f"the history names {after!r}, which is no configuration of {self.table.chart.name}")
-        return (_timestamp(moment) if isinstance(moment, str) else moment), found.states
+        after = field_of(entry, "after")
+        found = self.table.configurations.get(str(after))
+        states = self.former(after) if found is None else found.states
+        return (_timestamp(moment) if isinstance(moment, str) else moment), states
+
+    def former(self, after: Any) -> frozenset[str]:
+        """The states of a configuration that the chart lacks: its own if it is one, else those named, if all are known.
+
+        A name that is not known may have stood inside a state that is asked about: then nothing is certain.
+        """
+        if isinstance(after, Configuration):
+            return after.states
+        chart = self.table.chart
+        leaves = str(after).partition(";")[0].split("+")
+        if not chart.by_name.keys() >= set(leaves):
+            said = f"the history names {str(after)!r}, which is no configuration of {chart.name}"
+            raise GuardFailed(f"{said}; give the former chart that has it: Lifecycle(…, former=[chart])")
+        return frozenset(name for leaf in leaves for name in (leaf, *chart.ancestors[leaf]))
 
     # --- refusals
 

@@ -95,6 +95,7 @@ class Binding:
         parent: Parent | None = None,
         holding: Holding | None = None,
         claims: Claims | None = None,
+        former: Sequence[Chart] = (),
     ) -> None:
         self.chart = chart
         self.store = store
@@ -105,6 +106,7 @@ class Binding:
         self.clock = clock
         self.claims = claims
         self.table: Table = compile(chart)
+        self.former: tuple[Table, ...] = tuple(map(compile, former))
         self.chart_hash = hash_of(self.table)
         self.registrar = Registrar(self.table, store.pairing)
         _verify_guards(chart, self.guards)
@@ -364,12 +366,22 @@ class Binding:
         given = {} if self.facts is None else self.facts(session, order)
         if not isinstance(given, Mapping):
             raise TypeError(f"the function of facts answers {given!r}; let it answer a mapping of names to values")
-        read: dict[str, Callable[[], Sequence[Any]]] = {
-            "history": functools.partial(self.store.entries, session, order)
-        }
+        read: dict[str, Callable[[], Sequence[Any]]] = {"history": functools.partial(self._lived, session, order)}
         if self.items is not None:
             read["items"] = functools.partial(self.items.facts, session, order)
         return Known(given, order, read)
+
+    def _lived(self, session: Session, order: Stateful) -> list[Entry]:
+        """An order's entries as guards read them: configurations that the chart lacks are those of a former one."""
+        return [self._recalled(entry) for entry in self.store.entries(session, order)]
+
+    def _recalled(self, entry: Entry) -> Entry:
+        if entry.after in self.table.configurations:
+            return entry
+        same = (table for table in self.former if table.chart.name == entry.chart)
+        tables = sorted(same, key=lambda table: table.chart.version != entry.chart_version)
+        known = (table.configurations[entry.after] for table in tables if entry.after in table.configurations)
+        return replace(entry, after=next(known, entry.after))
 
 
 def _always(_: Decision) -> bool:

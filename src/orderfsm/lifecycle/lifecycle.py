@@ -61,9 +61,10 @@ class Lifecycle(Holds, Correcting):
     when a guard asks, and is the only place that may query. `clock` gives aware datetimes. With a `parent`, the orders
     are items of others, which follow them by their chart's roll-up in the same transaction. `holding` names the events
     that hold an order and let it go on, where they are not `hold` and `resume`. `corrections` says which roles may
-    correct (none, by default), `claims` which `occurred_at` is accepted (any, by default). Raises MissingGuard when
-    the chart names a guard that is not in `guards`, ChartError for one that the chart does not name, for a chart that
-    does not compile and for a parent that does not fit.
+    correct (none, by default), `claims` which `occurred_at` is accepted (any, by default). `former` are earlier
+    versions of the chart, for guards about the past of orders that were in states which are no more. Raises
+    MissingGuard when the chart names a guard that is not in `guards`, ChartError for one that the chart does not name,
+    for a chart that does not compile and for a parent that does not fit.
     """
 
     def __init__(
@@ -78,9 +79,10 @@ class Lifecycle(Holds, Correcting):
         holding: Holding | None = None,
         corrections: Corrections | None = None,
         claims: Claims | None = None,
+        former: Sequence[Chart] = (),
     ) -> None:
-        verify_parts(store, guards, facts, clock, parent, holding, corrections, claims)
-        super().__init__(chart, store, guards, facts, clock, parent, holding, claims)
+        verify_parts(store, guards, facts, clock, parent, holding, corrections, claims, former)
+        super().__init__(chart, store, guards, facts, clock, parent, holding, claims, former)
         self.corrections = corrections or Corrections()
 
     # --- commands

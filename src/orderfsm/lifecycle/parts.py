@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from orderfsm.chart import Chart
 from orderfsm.sqlmodel.store import SqlStore
 
 from .claims import Claims
@@ -16,7 +17,15 @@ __all__ = ["verify_parts"]
 
 
 def verify_parts(
-    store: Any, guards: Any, facts: Any, clock: Any, parent: Any, holding: Any, corrections: Any, claims: Any
+    store: Any,
+    guards: Any,
+    facts: Any,
+    clock: Any,
+    parent: Any,
+    holding: Any,
+    corrections: Any,
+    claims: Any,
+    former: Any,
 ) -> None:
     """Raise TypeError for the first of these that is something else than a lifecycle takes."""
     _verify("store", store, SqlStore, "a SqlStore: SqlStore(Order, OrderHistory)")
@@ -33,6 +42,8 @@ def verify_parts(
     ):
         if given is not None:
             _verify(name, given, kind, f"{wanted} or None")
+    if not isinstance(former, Sequence) or not all(isinstance(chart, Chart) for chart in former):
+        raise TypeError(f"former is {former!r}; give a list of charts")
     for name, guard in (guards or {}).items():
         if not callable(guard):
             raise TypeError(f"the guard {name} is {guard!r}; give a function")
