@@ -243,6 +243,15 @@ def test_each_kind_can_be_asked_for(state: str, kind: str, refused: str, data: s
     assert judged(attempt) == (refused, "terminal" if state == "returned" else kind)
 
 
+def test_a_kind_that_there_is_not_and_the_walk_of_another_chart_are_said() -> None:
+    wrong: list[Any] = [["terminal"], [], "not-enabled"]
+    for kinds in wrong:
+        with pytest.raises(ValueError, match=r"give a list of not-permitted, .*, not-enabled, unknown-event"):
+            illegal_events(LOAN, "reserved", kinds=kinds)
+    with pytest.raises(ValueError, match="this is a walk of library/loan, not of this stat/order"):
+        illegal_events(orderfsm.load("stat/order"), Walk(LOAN))
+
+
 def test_what_cannot_be_wrong_there_is_said() -> None:
     with pytest.raises(Unsolved, match="nothing is link-missing in reserved of library/loan"):
         smallest(illegal_events(LOAN, "reserved", kinds=["link-missing"]), lambda attempt: True)
@@ -318,6 +327,11 @@ def test_what_else_a_guard_reads_is_given() -> None:
         payloads(GOODS, "book", satisfy=Guard("credit_ok"))
 
 
+def test_payloads_of_an_event_that_the_chart_lacks_are_none() -> None:
+    with pytest.raises(ValueError, match=r"library/loan has no event lendd; it has .*lend"):
+        payloads(LOAN, "lendd")
+
+
 def test_a_guard_that_nothing_satisfies_says_so() -> None:
     with pytest.raises(Unsolved, match=r"no payload was found that makes `payload.weeks > 9` true, in 1000 tries"):
         payloads(GOODS, "book", satisfy="payload.weeks > 9")
@@ -355,6 +369,15 @@ def test_a_key_that_comes_twice_and_a_clock_that_runs_backwards_are_what_they_sa
     assert moments != sorted(moments)
 
 
+def test_a_corruption_is_known_by_its_text_and_another_one_is_refused() -> None:
+    text: Any = "lost-first"
+    assert smallest(histories(LOAN, corrupt=text), lambda history: True).corruption is Corruption.LOST_FIRST
+    wrong: list[Any] = ["lost-last", ["lost-last"]]
+    for corrupt in wrong:
+        with pytest.raises(ValueError, match="'lost-last' is not a valid Corruption"):
+            smallest(histories(LOAN, corrupt=corrupt), lambda history: True)
+
+
 def test_a_history_that_cannot_be_corrupted_that_way_says_so() -> None:
     short = Chart("a/b", (State("s", Kind.FINAL),), initial=("s",))
     with pytest.raises(Unsolved, match="no history of a/b can be corrupted by lost"):
@@ -381,6 +404,13 @@ def test_on_one_order_it_goes_as_if_one_after_the_other(drawn: Interleaving) -> 
         assert (attempt.walk, attempt.send) == (walk, turn.send)
         walk = walk if attempt.refused else walk.then(turn.send)
     assert drawn.orders == {0: walk}
+
+
+def test_nobody_on_no_order_is_no_interleaving() -> None:
+    many: Any = "many"
+    for strategy in (interleavings(LOAN, clients=0), interleavings(LOAN, orders=many)):
+        with pytest.raises(ValueError, match='give at least one client, and orders "one" or "several"'):
+            smallest(strategy, lambda drawn: True)
 
 
 def test_a_client_that_came_too_late_is_found_in_three_turns() -> None:

@@ -78,9 +78,10 @@ class History:
 def histories(draw: st.DrawFn, chart: Chart, *, corrupt: Corruption | Iterable[Corruption] = ()) -> History:
     """The history of a legal walk, every entry with an idempotency key of its own; with one of the corruptions, if any.
 
-    Raises Unsolved, while drawing, when no history of the chart can be corrupted that way.
+    Raises Unsolved, while drawing, when no history of the chart can be corrupted that way, and ValueError for a
+    corruption that there is not.
     """
-    kinds = (corrupt,) if isinstance(corrupt, Corruption) else tuple(corrupt)
+    kinds = [Corruption(each) for each in ((corrupt,) if isinstance(corrupt, str) else corrupt)]
     walk = draw(walks(chart))
     if not kinds:
         return History(_written(walk))

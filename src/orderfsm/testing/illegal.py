@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from orderfsm import compile
 from orderfsm.chart import OPEN, START
 
-from .exploring import shortest
+from .exploring import plainest, shortest
 from .moves import Move, moves, sends
 from .send import Attempt, Send, Walk
 from .unsolved import Unsolved
@@ -47,9 +47,15 @@ def illegal_events(chart: Chart, at: Walk | str, *, kinds: Sequence[str] = KINDS
     """Attempts at the end of a walk (or in a configuration, come to by its shortest walk) that the chart must refuse.
 
     Each says the expected `refused` and `blocker`. `kinds` are the blockers wanted, those that cannot happen there are
-    passed over. Raises Unsolved when there is no such walk, or, while drawing, when none of the kinds can happen.
+    passed over. Raises Unsolved when there is no such walk, or, while drawing, when none of the kinds can happen, and
+    ValueError for a kind that there is not, or for the walk of another chart.
     """
+    unknown = [kind for kind in kinds if kind not in KINDS]
+    if unknown or not kinds or isinstance(kinds, str):
+        raise ValueError(f"kinds={kinds!r}: give a list of {', '.join(KINDS)}")
     walk = shortest(chart, at) if isinstance(at, str) else at
+    if walk is not None and walk.chart != chart:
+        raise ValueError(f"this is a walk of {walk.chart.name}, not of this {chart.name}")
     if walk is None:
         raise Unsolved(f"no walk of {chart.name} was found that comes to {at}; give the walk itself")
     return _attempts(walk, tuple(kinds))
@@ -81,14 +87,14 @@ def _unknown(walk: Walk) -> _Attempts:
 
 
 def _not_enabled(walk: Walk) -> _Attempts:
-    """Events of the chart that no arrow leads out for; all of them where an order has ended."""
+    """Events of the chart that no arrow leads out for, each with what makes it legal elsewhere."""
     table, here = compile(walk.chart), walk.configuration
     row = table.starts if here is None else table.rows[here]
     events = [event for event in (*table.alphabet, *table.starts) if event not in row and event not in ("*", OPEN)]
     closed = sorted(event for event in events if event in table.alphabet or table.stand_in(event) not in row)
     blocker = "terminal" if here is not None and not row else "not-enabled"
     if closed:
-        made = st.sampled_from(closed).map(lambda event: Send(event, now=walk.now))
+        made = st.sampled_from(closed).map(lambda event: replace(plainest(walk.chart, event), now=walk.now))
         yield made.map(lambda send: Attempt(walk, send, None, "not-enabled", blocker))
 
 

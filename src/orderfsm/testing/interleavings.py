@@ -52,8 +52,13 @@ def interleavings(
 
     With `orders="several"` each client has an order of its own, and everything it sends is legal. With "one" all of
     them send to the same order, each what it would send were it alone, so that some of it is refused. What becomes of
-    each turn is what the chart makes of the turns one after the other. It shrinks to one client after the other.
+    each turn is what the chart makes of the turns one after the other. It shrinks to one client after the other. Raises
+    ValueError, while drawing, for less than one client, and for other orders than these.
     """
+    if clients < 1 or orders not in ("one", "several"):
+        raise ValueError(
+            f'clients={clients}, orders={orders!r}: give at least one client, and orders "one" or "several"'
+        )
     planned = [list(draw(walks(chart, longest=longest)).sends) for _ in range(clients)]
     for others in planned[1:] if orders == "one" else ():
         del others[0]

@@ -37,10 +37,13 @@ def payloads(
     """Payloads that fit the event's schema and make the guard `satisfy` true, the guard `violate` false.
 
     Half of them are what the guard compares with and what lies just beside it, the others are drawn at large. `facts`
-    is what the guards read besides. Raises ValueError for a guard that reads facts which are not given, and Unsolved
-    when no payload is found.
+    is what the guards read besides. Raises ValueError for an event that the chart lacks, and for a guard that reads
+    facts which are not given; Unsolved when no payload is found.
     """
-    fields = fields_of(compile(chart), event)
+    table = compile(chart)
+    if event not in table.alphabet and event not in table.starts and table.stand_in(event) is None:
+        raise ValueError(f"{chart.name} has no event {event}; it has {', '.join(sorted(table.alphabet))}")
+    fields = fields_of(table, event)
     wanted = tuple((_expression(each), answer) for each, answer in ((satisfy, True), (violate, False)) if each)
     given = dict(facts or {})
     for expression, _ in wanted:
