@@ -16,6 +16,8 @@ __all__ = ["WithPytest", "mutate"]
 class WithPytest(TyperCommand):
     """A command whose arguments behind `--` are pytest's."""
 
+    behind = ("[-- PYTEST ARGUMENT...]",)
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Keep them apart from those of the command."""
         place = args.index("--") if "--" in args else len(args)
@@ -25,7 +27,7 @@ class WithPytest(TyperCommand):
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """The line of the help that says how it is called."""
-        return [*super().collect_usage_pieces(ctx), "[-- PYTEST ARGUMENT...]"]
+        return [*super().collect_usage_pieces(ctx), *self.behind]
 
 
 def mutate(

@@ -35,7 +35,8 @@ def command_page() -> str:
 def _section(name: str, command: Any) -> str:
     arguments = [each for each in command.params if each.param_type_name == "argument"]
     options = [each for each in command.params if each.param_type_name == "option"]
-    usage = " ".join(["orderfsm", name, *map(_metavar, arguments), "[OPTIONS]"])
+    behind = getattr(command, "behind", ())
+    usage = " ".join(["orderfsm", name, *map(_metavar, arguments), "[OPTIONS]", *behind])
     parts = [f"## {name}\n", f"    {usage}\n", f"{plain(command.help or '')}\n"]
     if arguments:
         parts.append(
