@@ -222,6 +222,18 @@ def test_it_is_written_drawn_and_asked_for(project: Path) -> None:
     assert json.loads((project / "out" / "parcel-stat-order.json").read_text(encoding="utf-8"))["steps"] == []
 
 
+def test_a_file_that_cannot_be_written_is_told_with_all_that_was_measured(project: Path) -> None:
+    run = run_pytest(project, "--chart-coverage", "--chart-coverage-report=service.py/parcel.json")
+    assert run.code == 1
+    assert row(run, "shop/parcel 1")[0] == "4/4"
+    assert "FAIL not written: service.py: File exists" in run.lines
+
+
+def test_paths_may_stand_behind_the_option_when_it_is_told_to_take_none(project: Path) -> None:
+    (project / "pytest.ini").write_text("[pytest]\naddopts = --chart-coverage=\n")
+    assert row(run_pytest(project, "test_parcel.py"), "shop/parcel 1")[0] == "4/4"
+
+
 def test_profiles_are_told_apart(project: Path) -> None:
     (project / "test_parcel.py").write_text(
         "import orderfsm\n"

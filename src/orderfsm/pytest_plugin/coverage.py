@@ -40,6 +40,7 @@ class ChartCoverage:
     found: Found = field(default_factory=dict)
     measured: tuple[Measured, ...] = ()
     written: list[str] = field(default_factory=list)
+    unwritten: str = ""
     lost: int = 0
 
     @classmethod
@@ -92,8 +93,11 @@ class ChartCoverage:
             if not any(chart.name == name for name, _, _ in self.found):
                 self._take(chart, Coverage.begin(chart))
         self.measured = tuple(Measured.of(chart, self.found[key][1]) for key, (chart, _) in sorted(self.found.items()))
-        self.written = write(self.reports, self.measured)
-        if session.exitstatus == pytest.ExitCode.OK and self.minimum.problems(self.measured):
+        try:
+            self.written = write(self.reports, self.measured)
+        except OSError as error:  # what was measured is told all the same
+            self.unwritten = f"not written: {error.filename}: {error.strerror}"
+        if session.exitstatus == pytest.ExitCode.OK and self._problems():
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -109,16 +113,22 @@ class ChartCoverage:
             )
         for name in self.written:
             terminalreporter.line(f"written: {name}")
-        for problem in self.minimum.problems(self.measured):
+        for problem in self._problems():
             terminalreporter.line(f"FAIL {problem}", red=True)
+
+    def _problems(self) -> list[str]:
+        return [*([self.unwritten] if self.unwritten else []), *self.minimum.problems(self.measured)]
 
     def _take(self, chart: Chart, coverage: Coverage) -> None:
         key = (chart.name, chart.profile, chart.hash)
         self.found.setdefault(key, (chart, Coverage.begin(chart)))[1].update(coverage)
 
 
+_BEFORE = "paths to tests stand before the option, or behind --chart-coverage= with nothing behind the sign"
+
+
 def _loaded(name: str) -> Chart:
     try:
         return orderfsm.load(name)
     except orderfsm.ChartError as error:
-        raise pytest.UsageError(f"--chart-coverage={name}: {error}; paths to tests stand before the option") from None
+        raise pytest.UsageError(f"--chart-coverage={name}: {error}; {_BEFORE}") from None
