@@ -1,8 +1,9 @@
 """Each dialect's own router behind a socket, with what its driver has to be told: who asks, and what its API lacks."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,7 @@ from orderfsm.history import Actor
 from orderfsm.http import Principal, adobe, cablelabs, dream_junction, generic, record_stack_overflow, stat
 from orderfsm.lifecycle import Lifecycle
 from orderfsm.sqlmodel import Order, OrderHistory, SqlStore, create_all, engine
-from orderfsm.testing import Driver, Send
+from orderfsm.testing import Driver, Send, Unsent
 from orderfsm.testing.http_drivers import (
     AdobeDriver,
     CablelabsDriver,
@@ -248,4 +249,14 @@ def driven(name: str, folder: Any) -> Iterator[tuple[orderfsm.Chart, Driver]]:
     database.dispose()
 
 
-__all__ = ["BEGAN", "CLOCK", "DIALECTS", "app_of", "driven", "generic_app", "timedelta"]
+@contextmanager
+def driven_within(name: str, folder: Any) -> Iterator[tuple[orderfsm.Chart, Driver]]:
+    """The same without a socket, by Starlette's client."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it asks for the next httpx
+        from starlette.testclient import TestClient
+    chart, app, driver = DIALECTS[name]
+    database = engine(f"sqlite:///{folder}/{name}.db")
+    with TestClient(app(database)) as client:
+        yield orderfsm.load(chart), driver(client, database)
+    database.dispose()

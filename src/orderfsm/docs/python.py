@@ -58,7 +58,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "orderfsm.conformance": (),
     "orderfsm.readiness": (),
     "orderfsm.machine": (),
-    "orderfsm.testing": ("orderfsm.testing.explorer", "orderfsm.testing.mutation"),
+    "orderfsm.testing": tuple(f"orderfsm.testing.{name}" for name in ("explorer", "http_drivers", "mutation")),
     "orderfsm.http": tuple(f"orderfsm.http.{name}" for name in (*HTTP, "shelf", "stat", "tokens")),
 }
 """Module with a page of its own -> the modules that are told of on the same page; in the order of the index."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
@@ -32,6 +33,9 @@ TOLD = (
 
 RETURN = "return_lines"
 DRAWN = {"referenceOrderId": "", "lineItems": LINES[:1]}
+KEPT = timedelta(days=10)
+"""How long a correlation id is known."""
+
 LINE = ("extLineItemNumber", "offerId", "quantity")
 
 
@@ -55,7 +59,13 @@ class AdobeDriver(HttpDriver):
         """A new life."""
         super().begin()
         self._lines: dict[Any, list[Mapping[str, Any]]] = {}
-        self._keys: dict[tuple[str, str | None], str] = {}
+        self._used: dict[tuple[str, str], tuple[str, datetime | None]] = {}
+        self._now: datetime | None = None
+
+    def at(self, now: datetime) -> None:
+        """Set the system's time."""
+        super().at(now)
+        self._now = now
 
     def takes(self, event: str) -> tuple[str, ...]:
         """A return names lines; nothing else brings anything."""
@@ -74,6 +84,7 @@ class AdobeDriver(HttpDriver):
 
     def begun(self, send: Send, key: str | None) -> str:
         """POST an order of type NEW."""
+        self._verify_key("", send, key)
         body = {"orderType": "NEW", "currencyCode": "USD"} | self.made_of(send, {"lineItems": LINES})
         answer = self._placed(body, send, None if key is None else f"open-{key}")
         order = str(answer.member("orderId"))
@@ -82,13 +93,12 @@ class AdobeDriver(HttpDriver):
 
     def sent(self, order: str, send: Send, key: str | None) -> None:
         """POST a RETURN of lines, or what happened to all lines."""
-        if self.events is None or send.event not in (*TOLD, RETURN):
-            raise self.unsent(send)
-        if self._keys.setdefault((order, key), send.event) != send.event and key is not None:
-            raise Unsent(f"{self.api} answers a correlation id that was used as it did first, whatever is sent")
+        self._verify_key(order, send, key)
         if send.event == RETURN:
             self._return(order, send, key)
             return
+        if self.events is None or send.event not in TOLD:
+            raise self.unsent(send)
         path = self.events.format(customer=self.customer, order=order)
         self.ask("POST", path, self.actor(send), json={"event": send.event}, headers=self._intent(key))
 
@@ -101,9 +111,9 @@ class AdobeDriver(HttpDriver):
     # --- returning
 
     def _return(self, order: str, send: Send, key: str | None) -> None:
-        payload = dict(send.payload or {})
-        self._placed({"orderType": "RETURN", "currencyCode": "USD"} | payload, send, f"{order}-{key}" if key else None)
-        self._lines[order] = [line for line in self._lines[order] if line not in payload["lineItems"]]
+        body = {"orderType": "RETURN", "currencyCode": "USD", **(send.payload or {})}
+        self._placed(body, send, None if key is None else f"{order}-{key}")
+        self._lines[order] = [line for line in self._lines[order] if line not in body.get("lineItems", ())]
 
     def _real(self, order: str, payload: Mapping[str, Any]) -> dict[str, Any]:
         """The order's id and lines of it that were not returned, in place of those that were drawn.
@@ -121,6 +131,16 @@ class AdobeDriver(HttpDriver):
         return made
 
     # --- requests
+
+    def _verify_key(self, order: str, send: Send, key: str | None) -> None:
+        """Raise Unsent for a key of another intent, or one that is too old: that is no repetition at Adobe."""
+        if key is None:
+            return
+        event, used = self._used.setdefault((order, key), (send.event, self._now))
+        if event != send.event:
+            raise Unsent(f"{self.api} answers a correlation id that was used as it did first, whatever is sent")
+        if used is not None and self._now is not None and self._now - used >= KEPT:
+            raise Unsent(f"{self.api} forgets correlation ids after ten days")
 
     def _placed(self, body: Mapping[str, Any], send: Send, key: str | None) -> Answer:
         path = f"/v3/customers/{self.customer}/orders"
