@@ -17,7 +17,7 @@ from .machine import Orders, state_machine_for
 from .payloads import payloads
 from .send import Attempt, Send, Walk
 from .suite import Suite, Unreached
-from .suites import Example, guard_outcomes, pairs, scenarios, shortest_paths, states, suite, transitions
+from .suites import Example, guard_outcomes, pairs, refusals, scenarios, shortest_paths, states, suite, transitions
 from .unsolved import Unsolved
 from .walks import sends_after, walks
 
@@ -49,6 +49,7 @@ __all__ = [
     "interleavings",
     "pairs",
     "payloads",
+    "refusals",
     "scenarios",
     "sends_after",
     "shortest",

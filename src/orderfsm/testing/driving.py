@@ -169,6 +169,11 @@ class Life:
     # --- looking
 
     @property
+    def ended(self) -> bool:
+        """Whether the order is where the chart has no way on."""
+        return self.walk.configuration is not None and self.walk.configuration.final
+
+    @property
     def _here(self) -> str:
         return str(self.walk.configuration or "the beginning")
 

@@ -8,13 +8,13 @@ may be 2 ** n situations for each configuration: after the first MOST, only thos
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from orderfsm import compile
 
 from .moves import extended, moves
-from .send import Walk
+from .send import Send, Walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from .moves import Move
 
-__all__ = ["Explored", "Situation", "explored", "shortest"]
+__all__ = ["Explored", "Situation", "explored", "plainest", "shortest"]
 
 Situation = tuple[str | None, frozenset[str]]
 
@@ -84,6 +84,18 @@ def explored(chart: Chart) -> Explored:
 def shortest(chart: Chart, configuration: str) -> Walk | None:
     """The shortest legal walk to a configuration; None when none was found."""
     return explored(chart).configurations.get(configuration)
+
+
+def plainest(chart: Chart, event: str) -> Send:
+    """An event with what it takes to be legal somewhere, to be sent where it is not; bare when it is legal nowhere."""
+    memo = compile(chart).memo
+    if "testing.plainest" not in memo:
+        found: dict[str, Send] = {}
+        for walk in explored(chart).taken.values():
+            found.setdefault(walk.sends[-1].event, replace(walk.sends[-1], now=None))
+        memo["testing.plainest"] = found
+    sends: dict[str, Send] = memo["testing.plainest"]
+    return sends.get(event) or Send(event)
 
 
 def _explored(chart: Chart) -> Explored:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import event as seen
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
@@ -15,12 +16,13 @@ from orderfsm import compile
 
 from .driver import Driver, Unsent
 from .driving import Life
+from .exploring import plainest
 from .illegal import KINDS, illegal_events
 from .moves import moves, sends
 from .send import Send
 from .solving import NOW
 from .unsolved import Unsolved
-from .walks import sends_after
+from .walks import sends_after, walks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -34,6 +36,12 @@ _WRONG = tuple(kind for kind in KINDS if kind != "not-enabled")
 _PAUSES = (timedelta(seconds=1), timedelta(hours=1), timedelta(days=1), timedelta(days=30))
 _DATA = st.data()
 
+_LEAD = 6
+"""How many events an order is led through when it is opened, at most."""
+
+_WRONG_OPENINGS = 2
+"""How often it is tried in one example to open an order wrongly."""
+
 
 def state_machine_for(
     chart: Chart, driver: Driver, *, orders: int = 2, own_refusals: Collection[str] = ()
@@ -45,7 +53,8 @@ def state_machine_for(
     and for time that passes (`clock`), with what timers send then (`timers`). After each, every order has to be where
     the chart has it, with the chart's history, and no temporal rule of the chart may be broken.
 
-    Run it by its `TestCase`, or with `hypothesis.stateful.run_state_machine_as_test`. Up to `orders` orders live at a
+    Run it by its `TestCase`, or with `hypothesis.stateful.run_state_machine_as_test`, under the settings in force here
+    (but without deadline, health checks and explanations). Up to `orders` orders live at a
     time. `own_refusals` are events that the system may refuse for reasons of its own (``"*"``: all). What a failure
     raises is a Disagreement, which holds the walk as Python and as a scenario of the chart.
 
@@ -60,7 +69,18 @@ def state_machine_for(
         raise TypeError(f"driver is {driver!r}; give an instance of a subclass of orderfsm.testing.Driver")
     rules = {f"send_{_named(event)}": _sending(event) for event in events}
     told = {"chart": chart, "driver": driver, "most": orders, "own": tuple(own_refusals), "passed_over": Counter()}
-    return type("Orders", (Orders,), {**told, **rules, "__doc__": f"Orders of {chart.name}."})
+    made = type("Orders", (Orders,), {**told, **rules, "__doc__": f"Orders of {chart.name}."})
+    made.TestCase.settings = _settings()  # type: ignore[attr-defined]
+    return made
+
+
+def _settings() -> settings:
+    """The settings in force, with neither time limits, which are not for databases and networks, nor explanations.
+
+    Those trace every line, which makes shrinking several times slower, and tell lines of the library.
+    """
+    phases = [phase for phase in settings().phases if phase is not Phase.explain]
+    return settings(deadline=None, suppress_health_check=list(HealthCheck), phases=phases)
 
 
 def _named(event: str) -> str:
@@ -92,6 +112,7 @@ class Orders(RuleBasedStateMachine):
         self.lives: list[Life] = []
         self.now: datetime = NOW
         self.requests = 0
+        self.wrongly_opened = 0
         self.driver.begin()
         if self.driver.clock:
             self.driver.at(self.now)
@@ -151,30 +172,38 @@ class Orders(RuleBasedStateMachine):
         if send is not None:
             self.attempt(life, send)
 
-    @precondition(lambda self: len(self.lives) < self.most)
+    @precondition(lambda self: self.has_room())
     @rule(data=_DATA)
     def open(self, data: st.DataObject) -> None:
-        """Open an order, in another way where the driver does not know this one. Raises Unsent when it knows none."""
+        """Open an order, and lead it some way through the chart."""
         life = Life(self.chart, self.driver, self.own)
-        send = data.draw(sends_after(life.walk), "opening")
-        if send is None:
-            raise Unsolved(f"no order of {self.chart.name} can be opened: no facts were found for its first guards")
-        unsent = self.attempt(life, send)
-        for event in compile(self.chart).starts:
-            if unsent is not None and event != send.event:
-                other = data.draw(sends_after(life.walk, event=event), "another opening")
-                unsent = self.attempt(life, other) if other is not None else unsent
-        if unsent is not None and not self.lives:
-            raise unsent
-        if life.walk.sends:
-            self.lives.append(life)
+        walk = data.draw(walks(self.chart, longest=_LEAD), "walk")
+        for send, step in zip(walk.sends, walk.steps, strict=True):
+            if step.after.final and len(walk) > 1:
+                return  # orders end by a rule of their own: the others say more
+            before = len(life.walk)
+            self.attempt(life, send)
+            if before == 0 and life.walk.sends:
+                self.forget()
+                self.lives.append(life)
+            if len(life.walk) == before:
+                return
 
-    @precondition(lambda self: len(self.lives) < self.most)
+    def has_room(self) -> bool:
+        """Whether another order may be opened: those that have ended do not count."""
+        return sum(not life.ended for life in self.lives) < self.most
+
+    def forget(self) -> None:
+        """Of the orders that have ended keep the last ones, to see that they stay where they are."""
+        ended = [life for life in self.lives if life.ended]
+        self.lives = [life for life in self.lives if life not in ended[: -self.most]]
+
+    @precondition(lambda self: self.has_room() and self.wrongly_opened < _WRONG_OPENINGS)
     @rule(data=_DATA)
     def open_wrongly(self, data: st.DataObject) -> None:
         """Open an order with something wrong about it."""
-        life = Life(self.chart, self.driver, self.own)
-        self.send_something_wrong(data, life)
+        self.wrongly_opened += 1
+        self.send_something_wrong(data, Life(self.chart, self.driver, self.own))
 
     @precondition(lambda self: self.lives)
     @rule(data=_DATA)
@@ -186,14 +215,14 @@ class Orders(RuleBasedStateMachine):
         row = table.rows[life.walk.configuration]
         events = [event for event in sorted(table.alphabet) if event != "*" and event not in row and "*" not in row]
         if events:
-            event = data.draw(st.sampled_from(events), "event")
-            self.attempt(life, Send(event, actor=_whoever(self.chart, event)))
+            self.attempt(life, plainest(self.chart, data.draw(st.sampled_from(events), "event")))
 
     @precondition(lambda self: self.lives)
     @rule(data=_DATA)
     def send_wrongly(self, data: st.DataObject) -> None:
         """Send an event with something wrong about it: who, why, links, payload, what guards ask for, its name."""
-        self.send_something_wrong(data, self.one_of(data, self.lives))
+        unfinished = [life for life in self.lives if not life.ended]
+        self.send_something_wrong(data, self.one_of(data, unfinished or self.lives))
 
     def send_something_wrong(self, data: st.DataObject, life: Life) -> None:
         """Send what the chart refuses there; nothing when there is no such thing."""
@@ -281,7 +310,3 @@ class Orders(RuleBasedStateMachine):
         given = [send for send in found if send.facts or send.guards]
         return data.draw(st.sampled_from(given), "what guards read") if given else None
 
-
-def _whoever(chart: Chart, event: str) -> Any:
-    """Somebody who may send the event somewhere."""
-    return next((arrow.by[0] for arrow in chart.transitions if event in arrow.events and arrow.by), None)

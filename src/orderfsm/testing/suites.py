@@ -18,15 +18,25 @@ from orderfsm.checks.scenarios import failing
 from orderfsm.checks.study import Study
 
 from .deciding import guard_outcomes
-from .exploring import MOST, Explored, explored
-from .send import Walk
+from .exploring import MOST, Explored, explored, plainest
+from .send import Attempt, Walk
 from .suite import Suite, Unreached
 
 if TYPE_CHECKING:
     from orderfsm import Chart, Step
     from orderfsm.chart import Scenario, Transition
 
-__all__ = ["Example", "guard_outcomes", "pairs", "scenarios", "shortest_paths", "states", "suite", "transitions"]
+__all__ = [
+    "Example",
+    "guard_outcomes",
+    "pairs",
+    "refusals",
+    "scenarios",
+    "shortest_paths",
+    "states",
+    "suite",
+    "transitions",
+]
 
 T = TypeVar("T")
 
@@ -71,6 +81,28 @@ def pairs(chart: Chart) -> Suite[Walk]:
                 found.setdefault(pair, longer)
     titles = {pair: f"{pair[0]} then {pair[1]}" for pair in _possible_pairs(chart)}
     return _suite(titles, found, lambda pair: f"no walk was found that takes {pair[1]} right after {pair[0]}")
+
+
+def refusals(chart: Chart) -> Suite[Attempt]:
+    """For every configuration and every event of the chart that no arrow leads out for, an attempt that is refused.
+
+    Each event comes with what makes it legal elsewhere, so that only its place is wrong.
+    """
+    table = compile(chart)
+    events = [event for event in table.alphabet if event != "*"]
+    found: dict[str, Attempt] = {}
+    missing: list[Unreached] = []
+    for text, row in table.rows.items():
+        walk = explored(chart).configurations.get(text)
+        for event in events if "*" not in row else ():
+            title = f"{text}-{event}"
+            if event in row:
+                continue
+            if walk is None:
+                missing.append(Unreached(title, _no_way(chart, text)))
+            else:
+                found[title] = Attempt.judged(walk, replace(plainest(chart, event), now=walk.now), title=title)
+    return Suite("attempt", found.values(), missing)
 
 
 def _possible_pairs(chart: Chart) -> Iterator[tuple[str, str]]:

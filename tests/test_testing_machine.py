@@ -1,0 +1,499 @@
+"""The state machine of a chart, `follow` and the driver of a lifecycle: the right agrees, the wrong is found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+import orderfsm
+from orderfsm import Chart
+from orderfsm.coverage import Collector, Measured
+from orderfsm.lifecycle import Lifecycle
+from orderfsm.pytest_plugin import Clock
+from orderfsm.sqlmodel import Order, OrderHistory, OrderTimer, SqlStore, create_all, engine
+from orderfsm.testing import (
+    Attempt,
+    Declined,
+    Disagreement,
+    Driver,
+    LifecycleDriver,
+    Orders,
+    Send,
+    Shown,
+    Unsent,
+    Walk,
+    follow,
+    guard_outcomes,
+    pairs,
+    refusals,
+    scenarios,
+    state_machine_for,
+    transitions,
+)
+from orderfsm.watch import watching
+from planted import BUGS, KIOSK, KIOSK_YAML, KioskDriver
+
+FINDING = settings(
+    max_examples=600,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.generate],
+)
+"""As many examples as it takes, the same at every run; nothing is shrunk."""
+SHRINKING = settings(FINDING, phases=[Phase.generate, Phase.shrink])
+FEW = settings(FINDING, max_examples=8)
+NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
+
+
+def run(machine: type[Orders], how: settings) -> None:
+    run_state_machine_as_test(machine, settings=how)
+
+
+def found(bug: str, how: settings = FINDING) -> Disagreement:
+    with pytest.raises(Disagreement) as disagreement:
+        run(state_machine_for(KIOSK, KioskDriver(bug)), how)
+    return disagreement.value
+
+
+# --- planted mistakes
+
+
+def test_a_service_that_does_what_its_chart_says_is_not_accused() -> None:
+    machine = state_machine_for(KIOSK, KioskDriver())
+    run(machine, settings(FINDING, max_examples=40))
+    assert not machine.passed_over
+    for tried in (*transitions(KIOSK), *pairs(KIOSK), *guard_outcomes(KIOSK), *refusals(KIOSK)):
+        follow(KioskDriver(), tried)
+
+
+@pytest.mark.parametrize("bug", [bug for bug in BUGS if bug != "crash"])
+def test_every_planted_mistake_is_found(bug: str) -> None:
+    assert found(bug).tried
+
+
+def test_what_a_system_raises_that_is_no_refusal_is_its_own_fault() -> None:
+    with pytest.raises(KeyError) as fault:
+        run(state_machine_for(KIOSK, KioskDriver("crash")), FINDING)
+    assert any("as a scenario:\n- title:" in note for note in fault.value.__notes__)
+
+
+@pytest.fixture(scope="module")
+def disagreement() -> Disagreement:
+    return found("boundary", SHRINKING)
+
+
+def test_the_smallest_scenario_is_told(disagreement: Disagreement) -> None:
+    assert disagreement.said == ("the chart takes accept in received to accepted, the system refuses it: five, please")
+    assert isinstance(disagreement.tried, Attempt)
+    assert [send.event for send in (*disagreement.tried.walk.sends, disagreement.tried.send)] == ["open", "accept"]
+    assert disagreement.tried.send.payload == {"paid": 5}
+    told = str(disagreement)
+    assert "follow(driver, Attempt.judged(Walk.of(chart, [Send('open'" in told
+    assert "send:\n        - {event: accept, actor: kitchen, payload: {paid: 5}}\n      then: accepted" in told
+
+
+def test_what_is_told_can_be_run_again_and_kept_in_the_chart(disagreement: Disagreement) -> None:
+    code = str(disagreement).partition("    follow(driver, ")[2].partition(")\n\n")[0]
+    again = eval(
+        code, {"Attempt": Attempt, "Walk": Walk, "Send": Send, "chart": KIOSK, "datetime": __import__("datetime")}
+    )
+    with pytest.raises(Disagreement, match="the system refuses it: five, please"):
+        follow(KioskDriver("boundary"), again)
+    follow(KioskDriver(), again)
+    assert again.scenario() == disagreement.tried.scenario()
+    kept = orderfsm.read(f"{KIOSK_YAML}scenarios:\n{again.scenario()}")
+    assert [example.verify() for example in scenarios(kept)] == [None]
+
+
+def test_a_rule_that_is_broken_is_named() -> None:
+    walk = Walk.of(KIOSK, [Send("open"), Send("cancel", actor="guest")])
+    attempt = Attempt.judged(walk, Send("accept", actor="kitchen", payload={"paid": 5}))
+    with pytest.raises(Disagreement) as disagreement:
+        follow(KioskDriver("terminal"), attempt)
+    assert disagreement.value.said == (
+        "the chart refuses accept in cancelled with not-enabled (terminal), the system takes it and shows accepted; "
+        "that breaks the rule 'never accepted after cancelled'"
+    )
+
+
+def test_a_rule_may_be_broken_by_what_is_shown_alone() -> None:
+    class Forgetful(KioskDriver):
+        def look(self, order: int) -> Shown:
+            shown = super().look(order)
+            return shown._replace(configuration="served") if shown.configuration == "refused" else shown
+
+    walk = Walk.of(KIOSK, [Send("open"), Send("refuse", actor="kitchen", reason="sold_out")])
+    with pytest.raises(Disagreement) as disagreement:
+        follow(Forgetful(), walk)
+    assert disagreement.value.said == (
+        "after refuse: the rule 'never served unless was accepted' is broken; "
+        "the chart has the order in refused, the system shows served"
+    )
+
+
+@pytest.mark.parametrize(
+    ("bug", "suite"),
+    [("no check", refusals), ("wrong target", transitions), ("boundary", guard_outcomes)],
+)
+def test_a_suite_that_is_followed_finds_it_too(bug: str, suite: Any) -> None:
+    wrong = []
+    for tried in suite(KIOSK):
+        try:
+            follow(KioskDriver(bug), tried)
+        except Disagreement as disagreement:
+            wrong.append(disagreement)
+    assert wrong
+
+
+# --- what is shown
+
+
+class Told(Driver):
+    """Takes everything, and shows what it is told to show."""
+
+    def __init__(self, *shown: Shown) -> None:
+        self.shown = shown
+
+    def open(self, send: Send, *, key: str | None = None) -> str:
+        return "1"
+
+    def send(self, order: str, send: Send, *, key: str | None = None) -> None:
+        pass
+
+    def look(self, order: str) -> Shown:
+        return self.shown[0]
+
+
+OPENED = Walk.of(KIOSK, [Send("open", actor="guest", reason="no_time")])
+
+
+@pytest.mark.parametrize(
+    ("shown", "said"),
+    [
+        (Shown("held"), "the chart has the order in received, the system shows held"),
+        (Shown(None), "the chart has the order in received, the system has no such order"),
+        (Shown("received", []), "the order has taken 1 events, its history has 0 entries"),
+        (
+            Shown("received", ["received", "held"]),
+            "the order has taken 1 events, its history has 2 entries, the last one held",
+        ),
+        (Shown("received", ["held"]), "entry 1 of the history has the state held, the chart received"),
+        (Shown("received", None, 2), "the order has taken 1 events, the system shows the revision 2"),
+        (
+            Shown("received", [{"event": "begin", "after": "received"}]),
+            "entry 1 of the history has the event begin, the chart open",
+        ),
+        (
+            Shown("received", [{"actor": "kitchen", "reason": {"code": "sold_out"}}]),
+            (
+                "entry 1 of the history has the actor kitchen, the chart guest; "
+                "entry 1 of the history has the reason sold_out, the chart no_time"
+            ),
+        ),
+    ],
+)
+def test_what_differs_is_told(shown: Shown, said: str) -> None:
+    with pytest.raises(Disagreement) as disagreement:
+        follow(Told(shown), OPENED)
+    assert disagreement.value.said == f"after open: {said}"
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        Shown("received"),
+        Shown("received", ["received"], 1),
+        Shown("received", [{"code": "received"}]),
+        Shown("received", [{"after": "received", "actor": {"role": "guest"}, "reason": "no_time"}]),
+        Shown("received", OPENED.entries),
+    ],
+)
+def test_what_is_not_shown_is_not_compared(shown: Shown) -> None:
+    follow(Told(shown), OPENED)
+
+
+def test_a_public_code_will_do_and_so_will_an_alias_of_it() -> None:
+    chart = orderfsm.read(
+        """
+chart: tests/coded
+version: "1"
+initial: a
+codes: {aliases: {Fresh: NEW}}
+states: {a: {code: NEW, category: open}, b: {code: OLD, category: done, final: true}}
+events: {age: {from: a, to: b}}
+"""
+    )
+    walk = Walk.of(chart, [Send("open")])
+    for name in ("NEW", "Fresh", "a"):
+        follow(Told(Shown(name, [name])), walk)
+    with pytest.raises(Disagreement, match="shows OLD"):
+        follow(Told(Shown("OLD")), walk)
+
+
+def test_the_code_of_a_refusal_is_compared_where_one_is_told() -> None:
+    class Refusing(Told):
+        def send(self, order: str, send: Send, *, key: str | None = None) -> None:
+            raise Declined(self.code)
+
+    attempt = Attempt.judged(OPENED, Send("serve", actor="kitchen"))
+    driver = Refusing(Shown("received"))
+    for driver.code in ("", "not-enabled"):
+        follow(driver, attempt)
+    driver.code = "not-permitted"
+    with pytest.raises(Disagreement, match="refuses serve in received with not-enabled, the system with not-permitted"):
+        follow(driver, attempt)
+
+
+def test_a_system_may_have_reasons_of_its_own_to_refuse() -> None:
+    class Picky(KioskDriver):
+        def send(self, order: int, send: Send, *, key: str | None = None) -> None:
+            if send.event == "hold":
+                raise Declined(detail="we hold nothing")
+            super().send(order, send, key=key)
+
+    with pytest.raises(Disagreement, match="the chart takes hold in"):
+        run(state_machine_for(KIOSK, Picky()), FINDING)
+    run(state_machine_for(KIOSK, Picky(), own_refusals=["hold"]), settings(FINDING, max_examples=25))
+    for walk in transitions(KIOSK):
+        follow(Picky(), walk, own_refusals="*")
+
+
+# --- what cannot be sent
+
+
+class Blind(KioskDriver):
+    """Cannot set the clock, and has no way to refuse."""
+
+    clock = timers = keys = False
+
+    def send(self, order: int, send: Send, *, key: str | None = None) -> None:
+        if send.event == "refuse":
+            raise Unsent("only the cook can refuse, in the kitchen")
+        super().send(order, send, key=key)
+
+
+def test_what_a_driver_cannot_send_is_passed_over_and_counted() -> None:
+    machine = state_machine_for(KIOSK, Blind())
+    run(machine, settings(FINDING, max_examples=25))
+    assert set(machine.passed_over) == {"only the cook can refuse, in the kitchen"}
+    assert machine.passed_over.total() > 1
+    skipped = [walk for walk in transitions(KIOSK) if any(send.event == "refuse" for send in walk.sends)]
+    assert skipped
+    for walk in skipped:
+        with pytest.raises(Unsent, match="in the kitchen"):
+            follow(Blind(), walk)
+
+
+def test_guards_that_nothing_is_arranged_for_are_passed_over_with_what_to_do() -> None:
+    chart = orderfsm.read(
+        """
+chart: tests/asking
+version: "1"
+initial: a
+guards: {weather: It does not rain.}
+states: {a: {category: open}, b: {category: done, final: true}}
+events: {go: {from: a, to: b, guard: weather, when: order.paid}}
+"""
+    )
+    with pytest.raises(Unsent, match=r"guards of go ask for order, weather; write arrange\(self, order, send\)"):
+        follow(Told(Shown("a")), transitions(chart)[0])
+
+
+def test_a_guard_about_time_needs_a_clock() -> None:
+    chart = orderfsm.read(
+        """
+chart: tests/patient
+version: "1"
+initial: a
+states: {a: {category: open}, b: {category: done, final: true}}
+events: {go: {from: a, to: b, when: days_since("a") >= 3}}
+"""
+    )
+    with pytest.raises(Unsent, match="go asks for what only the chart is told: the time"):
+        follow(Told(Shown("a")), transitions(chart)[0])
+
+
+@pytest.mark.parametrize(
+    ("ask", "error", "said"),
+    [
+        (lambda: state_machine_for(KIOSK, KioskDriver), TypeError, "give an instance of a subclass"),
+        (lambda: state_machine_for(KIOSK, KioskDriver(), own_refusals=["eat"]), ValueError, "eat, which is no event"),
+        (lambda: follow(Driver(), OPENED), NotImplementedError, "write open"),
+        (lambda: LifecycleDriver(lifecycle(KIOSK), engine("sqlite://")).session, RuntimeError, "call begin"),
+    ],
+)  # fmt: skip
+def test_what_is_asked_wrongly_is_told(ask: Any, error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said):
+        ask()
+
+
+# --- a lifecycle
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Engine]:
+    made = engine("sqlite://")
+    create_all(made)
+    yield made
+    made.dispose()
+
+
+def lifecycle(chart: Chart, **more: Any) -> Lifecycle:
+    return Lifecycle(chart, SqlStore(Order, OrderHistory, timers=OrderTimer), clock=Clock(), **more)
+
+
+LEND = orderfsm.read(
+    """
+chart: tests/lend
+version: "1"
+initial: asked
+actors: {reader: Who reads., desk: Who lends., system: The clock.}
+guards: {trusted: The reader is known.}
+reasons: {open: false, codes: {torn: It is torn., lost: It is lost.}}
+links: {slip: The paper slip.}
+states:
+  asked: {category: waiting, after: {PT2H: forget}}
+  lent:
+    parallel: true
+    category: open
+    states:
+      term:
+        initial: running
+        states:
+          running: {after: {P14D: remind}}
+          late: {final: true}
+      copies:
+        initial: none
+        states: {none: {}, copied: {final: true}}
+  paused: {category: suspended, clock: stops}
+  back: {category: done, final: true}
+  gone: {category: failed, final: true, reason: [lost, torn]}
+  forgotten: {category: cancelled, final: true}
+events:
+  lend:
+    - {from: asked, to: lent, by: desk, guard: trusted}
+    - {from: asked, to: lent, by: desk, when: order.data.deposit >= 10, links: [slip]}
+  forget: {from: asked, to: forgotten, by: system}
+  remind: {from: running, to: late, by: system}
+  copy: {from: none, to: copied, by: reader, when: "payload.pages in [1, 2]", payload: {pages: integer}}
+  pause: {from: lent, to: paused, by: desk}
+  resume: {from: paused, to: lent, by: desk}
+  bring: {from: lent, to: back, by: reader}
+  lose: {from: [lent, paused], to: gone, by: desk}
+rules: [never back unless was lent, eventually final]
+"""
+)
+
+
+class Library:
+    """A driver's arrangements for LEND, and what its guards read then."""
+
+    def __init__(self) -> None:
+        self.trusted = False
+
+    def arrange(self, session: Session, order: Order, send: Send) -> None:
+        self.trusted = send.guards.get("trusted", False)
+        order.data = (send.facts or {}).get("order", {}).get("data", {"deposit": 0})
+
+    def driver(self, database: Engine, **more: Any) -> LifecycleDriver:
+        trusted = {"trusted": lambda facts: self.trusted}
+        return LifecycleDriver(lifecycle(LEND, guards=trusted), database, arrange=self.arrange, **more)
+
+
+def test_a_lifecycle_does_what_the_chart_says(database: Engine) -> None:
+    driver = Library().driver(database)
+    machine = state_machine_for(LEND, driver)
+    run(machine, settings(FINDING, max_examples=12))
+    assert not machine.passed_over
+    assert driver.keys
+    assert driver.clock
+    assert driver.timers
+
+
+def test_a_lifecycle_follows_every_suite(database: Engine) -> None:
+    driver = Library().driver(database)
+    for tried in (*transitions(LEND), *guard_outcomes(LEND), *refusals(LEND)):
+        follow(driver, tried)
+
+
+def test_a_lifecycle_leaves_nothing_behind(database: Engine) -> None:
+    follow(Library().driver(database), transitions(LEND)[0])
+    with Session(database) as session:
+        assert session.query(Order).count() == session.query(OrderHistory).count() == 0
+
+
+@pytest.mark.parametrize("name", ["stat/order", "stapi/order"])
+def test_shipped_charts_agree_with_their_lifecycles(database: Engine, name: str) -> None:
+    run(state_machine_for(orderfsm.load(name), LifecycleDriver(lifecycle(orderfsm.load(name)), database)), FEW)
+
+
+def test_a_guard_that_answers_otherwise_than_the_chart_was_told_is_found(database: Engine) -> None:
+    deaf = lifecycle(LEND, guards={"trusted": lambda facts: False})
+    driver = LifecycleDriver(deaf, database, arrange=Library().arrange)
+    trusted = next(attempt for attempt in guard_outcomes(LEND) if str(attempt) == "lend: trusted")
+    with pytest.raises(
+        Disagreement, match=r"takes lend in asked to .*, the system refuses it: lend: trusted does"
+    ):
+        follow(driver, trusted)
+
+
+def test_without_arrangements_facts_are_set_on_the_order(database: Engine) -> None:
+    chart = orderfsm.read(
+        """
+chart: tests/total
+version: "1"
+initial: a
+states: {a: {category: open}, b: {category: done, final: true}}
+events: {go: {from: a, to: b, when: order.data.total > 3}, ask: {from: a, to: b, when: order.nonesuch}}
+"""
+    )
+    driver = LifecycleDriver(lifecycle(chart), database)
+    go, ask = transitions(chart)
+    follow(driver, go)
+    with pytest.raises(Unsent, match=r"guards of ask ask for order.nonesuch; say how .* LifecycleDriver\(…, arrange="):
+        follow(driver, ask)
+
+
+def test_a_timer_that_is_not_swept_is_found(database: Engine) -> None:
+    library = Library()
+
+    class Asleep(LifecycleDriver):
+        def sweep(self) -> None:
+            pass
+
+    driver = Asleep(library.driver(database).lifecycle, database, arrange=library.arrange)
+    with pytest.raises(Disagreement, match=r"after the sweep at .*: the chart has the order in"):
+        run(state_machine_for(LEND, driver), FINDING)
+
+
+def test_what_the_system_has_done_counts_as_covered() -> None:
+    collector = Collector()
+    with watching(collector):
+        for tried in (*transitions(KIOSK), *refusals(KIOSK)):
+            follow(KioskDriver(), tried)
+    [(chart, coverage)] = collector.found()
+    measured = Measured.of(chart, coverage)
+    assert measured.percent("transitions") == measured.percent("states") == 100
+    assert {goal for goal in measured.met("refusals") if goal[1] == "not-enabled"}
+
+
+def test_a_time_that_passes_is_told_to_the_system() -> None:
+    moments: list[datetime] = []
+
+    class Clocked(KioskDriver):
+        def at(self, now: datetime) -> None:
+            moments.append(now)
+            super().at(now)
+
+    walk = Walk.of(KIOSK, [Send("open", now=NOW), Send("lapse", actor="system", now=NOW + timedelta(minutes=30))])
+    follow(Clocked(), walk)
+    assert moments == [NOW, NOW + timedelta(minutes=30)]
