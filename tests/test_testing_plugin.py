@@ -251,6 +251,14 @@ def test_scenarios_are_tests_that_fail_with_their_line(charts: Path) -> None:
     assert f"parcel.yaml:{line}: the scenario 'it never arrives' does not go as told: " in run.text
 
 
+@pytest.mark.parametrize("text", [f"\ufeff{CHART}", CHART.replace("chart:", '"chart":', 1)], ids=["mark", "quoted"])
+def test_a_chart_is_known_however_its_file_begins(charts: Path, text: str) -> None:
+    (charts / "parcel.yaml").write_text(text, encoding="utf-8")
+    run = run_pytest(charts, "--chart-scenarios", "-v")
+    assert run.code == 0
+    assert "parcel.yaml::it arrives PASSED" in run.text
+
+
 def test_a_chart_that_cannot_be_read_says_where(charts: Path) -> None:
     (charts / "parcel.yaml").write_text(CHART.replace("to: there", "to: their"), encoding="utf-8")
     run = run_pytest(charts, "--chart-scenarios")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from random import Random
 from typing import Any, TypeVar
 
@@ -181,6 +182,24 @@ def test_a_timer_comes_when_it_is_due_and_days_pass_before_what_needs_them() -> 
     assert lent is not None
     assert late is not None
     assert (late - lent).days >= 14
+
+
+def test_a_timer_is_due_later_when_the_clock_has_stood_still() -> None:
+    text = """
+chart: a/b
+version: "1"
+initial: x
+states:
+  run: {initial: x, after: {P10D: expire}, states: {x: {}, held: {clock: stops}}}
+  end: {final: true}
+events:
+  hold: {from: x, to: held}
+  back: {from: held, to: x, when: days_since("held") >= 5}
+  expire: {from: x, to: end}
+"""
+    walk = smallest(walks(orderfsm.read(text)), lambda walk: [*map(str, walk.sends[-2:])] == ["back", "expire"])
+    assert walk.now is not None
+    assert walk.now >= datetime(2024, 1, 16, tzinfo=UTC)
 
 
 @few

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 __all__ = ["ChartFile", "is_chart"]
 
-_CHART = re.compile(r"^chart:", re.MULTILINE)
+_CHART = re.compile(r"""^(\{\s*)?["']?chart["']?\s*:""", re.MULTILINE)
 
 
 def is_chart(path: Path) -> bool:
     """Whether a YAML file is a chart: it has the key `chart`."""
     try:
-        return _CHART.search(path.read_text(encoding="utf-8")) is not None
+        return _CHART.search(path.read_text(encoding="utf-8-sig")) is not None
     except (OSError, UnicodeDecodeError):
         return False
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from orderfsm import Actor, GuardFailed, Link, Reason, Refused, Step, Table
+from orderfsm.timers import Pending, advance, by_step
 
 from .send import Send, Walk
 from .solving import NOW, Question, Wanted, completed, days_asked, solutions
@@ -179,12 +180,15 @@ def moments_for(walk: Walk, move: Move, more: Wanted = ()) -> tuple[datetime, ..
 
 
 def _due(walk: Walk, event: str) -> Iterator[datetime]:
-    """When the timers that send the event are due, of the states that are active."""
-    for state in sorted(walk.configuration.states) if walk.configuration is not None else ():
-        for timer in walk.chart.by_name[state].after:
-            armed = next((place for place in reversed(range(len(walk))) if state in walk.steps[place].entered), None)
-            if timer.event == event and armed is not None:
-                yield (walk.entries[armed].occurred_at or NOW) + timer.delay
+    """When the timers that send the event are due, of the states that are active; the clock may have stood still."""
+    active = walk.configuration.states if walk.configuration is not None else ()
+    if not any(timer.event == event for state in active for timer in walk.chart.by_name[state].after):
+        return
+    timers: list[Pending] = []
+    for place, (step, entry) in enumerate(zip(walk.steps, walk.entries, strict=True), 1):
+        now = entry.occurred_at or NOW
+        timers = advance(by_step(walk.chart, step), timers, sequence=place, earliest=now, latest=now)
+    yield from (timer.due_at for timer in timers if timer.event == event and timer.due_at is not None)
 
 
 def _entered(walk: Walk, state: str) -> datetime | None:
