@@ -39,12 +39,13 @@ from orderfsm.testing.http_drivers import (
     BadAnswer,
     DreamJunctionDriver,
     GenericDriver,
+    HttpDriver,
     RecordStackOverflowDriver,
     StapiDriver,
     StatDriver,
 )
 
-FEW = settings(max_examples=4, stateful_step_count=8, deadline=None, derandomize=True, database=None)
+FEW = settings(max_examples=3, stateful_step_count=8, deadline=None, derandomize=True, database=None)
 MANY = settings(
     max_examples=150,
     stateful_step_count=8,
@@ -407,6 +408,14 @@ def prints(**more: Any) -> DreamJunctionDriver:
     return DreamJunctionDriver(answering(200, {"order": 1}), headers=lambda actor: {}, **more)
 
 
+def test_what_a_subclass_has_to_write_is_said() -> None:
+    one = HttpDriver(answering(200), headers=lambda actor: {})
+    with pytest.raises(NotImplementedError, match=r"write begun\(self, send, key\) of HttpDriver"):
+        one.open(Send("open"))
+    with pytest.raises(NotImplementedError, match=r"write sent\(self, order, send, key\) of HttpDriver"):
+        one.send(1, Send("cancel"))
+
+
 def test_what_no_request_stands_for_is_not_sent_and_says_what_to_give() -> None:
     with pytest.raises(Unsent) as found:
         prints().send(1, Send("package"))
@@ -426,11 +435,20 @@ def test_another_way_is_taken_once_under_a_key() -> None:
     assert told == [(1, "package")] * 3
 
 
-def test_another_way_does_not_take_the_key_of_another_event() -> None:
-    one = prints(also=dict.fromkeys(("package", "ship"), lambda order, send: None))
-    one.send(1, Send("package"), key="k")
+@pytest.mark.parametrize(("first", "then"), [("package", "ship"), ("package", "cancel"), ("cancel", "package")])
+def test_a_key_that_was_used_is_refused_where_another_way_is_in_play(first: str, then: str) -> None:
+    told: list[str] = []
+    one = prints(also=dict.fromkeys(("package", "ship"), lambda order, send: told.append(send.event)))
+    one.send(1, Send(first), key="k")
     with pytest.raises(Declined, match="key-reused"):
-        one.send(1, Send("ship"), key="k")
+        one.send(1, Send(then), key="k")
+    assert then not in told
+
+
+def test_another_way_opens_one_order_under_a_key() -> None:
+    numbers = iter(range(9))
+    one = prints(also={"open": lambda order, send: next(numbers)})
+    assert [one.open(Send("open"), key=key) for key in ("a", "a", "b", None, None)] == [0, 0, 1, 2, 3]
 
 
 def test_what_a_request_has_no_field_for_is_left_out_before_the_chart_judges() -> None:

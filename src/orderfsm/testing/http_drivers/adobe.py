@@ -59,7 +59,7 @@ class AdobeDriver(HttpDriver):
         """A new life."""
         super().begin()
         self._lines: dict[Any, list[Mapping[str, Any]]] = {}
-        self._used: dict[tuple[str, str], tuple[str, datetime | None]] = {}
+        self._intents: dict[tuple[str, str], tuple[str, datetime | None]] = {}
         self._now: datetime | None = None
 
     def at(self, now: datetime) -> None:
@@ -136,7 +136,7 @@ class AdobeDriver(HttpDriver):
         """Raise Unsent for a key of another intent, or one that is too old: that is no repetition at Adobe."""
         if key is None:
             return
-        event, used = self._used.setdefault((order, key), (send.event, self._now))
+        event, used = self._intents.setdefault((order, key), (send.event, self._now))
         if event != send.event:
             raise Unsent(f"{self.api} answers a correlation id that was used as it did first, whatever is sent")
         if used is not None and self._now is not None and self._now - used >= KEPT:

@@ -68,7 +68,8 @@ class HttpDriver(Driver):
         """A new life: idempotency keys of earlier ones mean nothing in it."""
         self.life = uuid4().hex
         self._openers: dict[Any, Actor] = {}
-        self._done: dict[tuple[Any, str | None], tuple[str, Any]] = {}
+        self._opened: dict[str, Any] = {}
+        self._used: dict[tuple[Any, str | None], str] = {}
 
     def end(self) -> None:
         """Close the connection, where it is ours."""
@@ -98,7 +99,7 @@ class HttpDriver(Driver):
     def open(self, send: Send, *, key: str | None = None) -> Any:
         """Open an order."""
         if send.event in self.also:
-            order = self._elsewhere(None, send, key)
+            order = self._opened_elsewhere(send, key)
         elif self.begins in ("", send.event):
             order = self.begun(send, key)
         else:
@@ -106,34 +107,36 @@ class HttpDriver(Driver):
         self._openers[order] = self.actor(send)
         return order
 
+    def _opened_elsewhere(self, send: Send, key: str | None) -> Any:
+        """Open it in the other way, which knows no idempotency keys: once under each."""
+        if key is None or key not in self._opened:
+            order = self.also[send.event](None, send)
+            if key is None:
+                return order
+            self._opened[key] = order
+        return self._opened[key]
+
     def send(self, order: Any, send: Send, *, key: str | None = None) -> None:
-        """Send an event to an order."""
+        """Send an event to an order; the other ways know no idempotency keys, and are gone once under each."""
         if self.begins == send.event:
             raise Unsent(f"{self.api} has no request that opens an order once more")
-        if send.event in self.also:
-            self._elsewhere(order, send, key)
-        else:
+        first = self._used.get((order, key), "") if key is not None else ""
+        if first not in ("", send.event) and not self.also.keys().isdisjoint((first, send.event)):
+            raise Declined("key-reused")
+        if send.event not in self.also:
             self.sent(order, send, key)
+        elif not first:
+            self.also[send.event](order, send)
+        if key is not None:
+            self._used.setdefault((order, key), send.event)
 
     def begun(self, send: Send, key: str | None) -> Any:
-        """Open an order by a request."""
-        raise NotImplementedError
+        """Open an order by a request; what it is called."""
+        raise NotImplementedError(f"write begun(self, send, key) of {type(self).__name__}")
 
     def sent(self, order: Any, send: Send, key: str | None) -> None:
-        """Send an event by a request."""
-        raise NotImplementedError
-
-    def _elsewhere(self, order: Any, send: Send, key: str | None) -> Any:
-        """Send it in the other way, which knows no idempotency keys: once under each."""
-        if (order, key) not in self._done:
-            done = self.also[send.event](order, send)
-            if key is None:
-                return done
-            self._done[order, key] = (send.event, done)
-        event, done = self._done[order, key]
-        if event != send.event:
-            raise Declined("key-reused")
-        return done
+        """Send an event by a request; raises `unsent` for one that no request stands for."""
+        raise NotImplementedError(f"write sent(self, order, send, key) of {type(self).__name__}")
 
     def unsent(self, send: Send, why: str = "") -> Unsent:
         """The error for an event that no request stands for."""
