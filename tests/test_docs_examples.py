@@ -17,6 +17,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import SkipTest
 
 import pytest
 from sqlalchemy import Engine
@@ -118,7 +119,10 @@ def executed(page: Path, block: Block, namespace: dict[str, Any]) -> str:
     output = io.StringIO()
     code = compile("\n" * (block.line - 1) + block.text, str(page), "exec")
     with contextlib.redirect_stdout(output):
-        exec(code, namespace)
+        try:
+            exec(code, namespace)
+        except SkipTest as why:
+            raise AssertionError(f"{page}: what a page shows is not skipped: {why}") from why
     return output.getvalue()
 
 

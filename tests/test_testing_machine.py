@@ -158,18 +158,18 @@ def test_a_suite_that_is_followed_finds_it_too(bug: str, suite: Any) -> None:
 
 
 class Told(Driver):
-    """Takes everything, and shows what it is told to show."""
+    """Takes everything, shows what it is told to show, and has one order, which has no name."""
 
     def __init__(self, *shown: Shown) -> None:
         self.shown = shown
 
-    def open(self, send: Send, *, key: str | None = None) -> str:
-        return "1"
-
-    def send(self, order: str, send: Send, *, key: str | None = None) -> None:
+    def open(self, send: Send, *, key: str | None = None) -> None:
         pass
 
-    def look(self, order: str) -> Shown:
+    def send(self, order: None, send: Send, *, key: str | None = None) -> None:
+        pass
+
+    def look(self, order: None) -> Shown:
         return self.shown[0]
 
 
@@ -241,7 +241,7 @@ events: {age: {from: a, to: b}}
 
 def test_the_code_of_a_refusal_is_compared_where_one_is_told() -> None:
     class Refusing(Told):
-        def send(self, order: str, send: Send, *, key: str | None = None) -> None:
+        def send(self, order: None, send: Send, *, key: str | None = None) -> None:
             raise Declined(self.code)
 
     attempt = Attempt.judged(OPENED, Send("serve", actor="kitchen"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from unittest import SkipTest
 
 import orderfsm
 from orderfsm import Actor, Conflict, GuardFailed, MissingGuard, Refused
@@ -49,6 +50,7 @@ class Life:
         self.walk = Walk(chart)
         self.order: Any = None
         self.keyed: list[Sent] = []
+        self._opened = False
         self._driver = driver
         self._own = own
         self._laws = Laws(chart)
@@ -84,6 +86,8 @@ class Life:
         except _NO as refusal:
             self._compare(attempt, refusal)
             return refusal
+        except SkipTest:
+            raise
         except Exception as error:
             error.add_note(f"this came of {attempt.send!r} in {self._here}; as a scenario:\n{attempt.scenario()}")
             raise
@@ -98,6 +102,7 @@ class Life:
             self._driver.send(self.order, send, key=key)
         else:
             self.order = self._driver.open(send, key=key)
+            self._opened = True
 
     def _compare(self, attempt: Attempt, refusal: Exception) -> None:
         """Raise Disagreement for a refusal that is not the chart's."""
@@ -113,7 +118,7 @@ class Life:
 
     def _aftermath(self, attempt: Attempt) -> str:
         """What the system shows after what it should not have taken, and which rules that breaks."""
-        if self.order is None:
+        if not self._opened:
             return ""
         seen = self._driver.look(self.order).configuration
         broken = self._laws.broken(seen)
@@ -179,7 +184,7 @@ class Life:
 
     def agree(self, tried: Walk | Attempt, *, said: str = "") -> None:
         """Raise Disagreement when what is shown of the order is not what the chart says, or breaks one of its rules."""
-        if self.order is None:
+        if not self._opened:
             return
         shown = self._driver.look(self.order)
         broken = self._laws.broken(shown.configuration, self._fresh)
@@ -228,7 +233,7 @@ class Life:
 
     def _copy(self) -> Life:
         other = Life(self.walk.chart, self._driver, self._own)
-        other.walk, other.order, other.keyed = self.walk, self.order, self.keyed
+        other.walk, other.order, other.keyed, other._opened = self.walk, self.order, self.keyed, self._opened
         other._laws, other._timers, other._fresh = self._laws, list(self._timers), list(self._fresh)
         return other
 
