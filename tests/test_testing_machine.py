@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis.stateful import invariant, run_state_machine_as_test
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
@@ -152,6 +152,17 @@ def test_a_suite_that_is_followed_finds_it_too(bug: str, suite: Any) -> None:
         except Disagreement as disagreement:
             wrong.append(disagreement)
     assert wrong
+
+
+def test_invariants_of_ones_own_see_the_orders() -> None:
+    class Served(state_machine_for(KIOSK, KioskDriver())):  # type: ignore[misc]
+        @invariant()
+        def nobody_is_ever_served(self) -> None:
+            assert all(life.walk.configuration != "served" for life in self.lives)
+
+    assert Phase.explain not in Served.TestCase.settings.phases
+    with pytest.raises(AssertionError, match="served"):
+        run(Served, FINDING)
 
 
 # --- what is shown

@@ -19,11 +19,11 @@ from .send import Send, Walk
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orderfsm import Chart
+    from orderfsm import Chart, Step
 
     from .moves import Move
 
-__all__ = ["Explored", "Situation", "explored", "plainest", "shortest"]
+__all__ = ["Explored", "Situation", "explored", "plainest", "roaming", "shortest"]
 
 Situation = tuple[str | None, frozenset[str]]
 
@@ -87,15 +87,37 @@ def shortest(chart: Chart, configuration: str) -> Walk | None:
 
 
 def plainest(chart: Chart, event: str) -> Send:
-    """An event with what it takes to be legal somewhere, to be sent where it is not; bare when it is legal nowhere."""
+    """An event with what it takes to be legal somewhere, to be sent where it is not; bare when that was not found."""
     memo = compile(chart).memo
     if "testing.plainest" not in memo:
-        found: dict[str, Send] = {}
-        for walk in explored(chart).taken.values():
-            found.setdefault(walk.sends[-1].event, replace(walk.sends[-1], now=None))
-        memo["testing.plainest"] = found
-    sends: dict[str, Send] = memo["testing.plainest"]
-    return sends.get(event) or Send(event)
+        memo["testing.plainest"] = {}, roaming(chart)
+    found, walks = memo["testing.plainest"]
+    while event not in found:
+        walk = next(walks, None)
+        if walk is None:
+            return Send(event)
+        found.setdefault(walk.sends[-1].event, replace(walk.sends[-1], now=None))
+    sent: Send = found[event]
+    return sent
+
+
+def roaming(chart: Chart) -> Iterator[Walk]:
+    """Walks, the short ones first, that go on from every step once: found when asked for, and soon, while one is drawn.
+
+    There is at least one to each pair of steps, unless guards ask where the order has been.
+    """
+    waiting = deque([Walk(chart)])
+    seen: set[Step] = set()
+    while waiting:
+        walk = waiting.popleft()
+        for move in moves(compile(chart), walk.configuration):
+            longer = extended(walk, move) if move.step is not None else None
+            if longer is None:
+                continue
+            yield longer
+            if longer.steps[-1] not in seen:
+                seen.add(longer.steps[-1])
+                waiting.append(longer)
 
 
 def _explored(chart: Chart) -> Explored:

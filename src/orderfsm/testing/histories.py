@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from orderfsm import Entry, compile
 from orderfsm.corrections import ADOPTED, OVERRIDE, SUPERSEDE, VOID
 
-from .exploring import explored
+from .exploring import roaming
 from .send import Walk
 from .unsolved import Unsolved
 from .walks import walks
@@ -99,10 +99,7 @@ def _written(walk: Walk) -> tuple[Entry, ...]:
 
 def _elsewhere(chart: Chart, kind: Corruption) -> Walk:
     """The shortest walk whose history can be corrupted that way."""
-    here = explored(chart)
-    longer = (walk for walk in here.taken.values())
-    further = (later for walk in here.taken.values() for _, later in here.onwards(walk))
-    for walk in (*longer, *further):
+    for walk in roaming(chart):
         if _places(chart, kind, walk.entries):
             return walk
     raise Unsolved(f"no history of {chart.name} can be corrupted by {kind}: its lives are too short, or all alike")

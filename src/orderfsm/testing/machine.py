@@ -69,9 +69,7 @@ def state_machine_for(
         raise TypeError(f"driver is {driver!r}; give an instance of a subclass of orderfsm.testing.Driver")
     rules = {f"send_{_named(event)}": _sending(event) for event in events}
     told = {"chart": chart, "driver": driver, "most": orders, "own": tuple(own_refusals), "passed_over": Counter()}
-    made = type("Orders", (Orders,), {**told, **rules, "__doc__": f"Orders of {chart.name}."})
-    made.TestCase.settings = _settings()  # type: ignore[attr-defined]
-    return made
+    return type("Orders", (Orders,), {**told, **rules, "__doc__": f"Orders of {chart.name}."})
 
 
 def _settings() -> settings:
@@ -98,7 +96,11 @@ def _sending(event: str) -> Callable[..., None]:
 
 
 class Orders(RuleBasedStateMachine):
-    """Some orders of the system under test, each beside its walk through the chart."""
+    """Some orders of the system under test, each beside its walk through the chart: `life.order` and `life.walk`.
+
+    What `state_machine_for` makes is a subclass. A subclass of that may have rules and invariants of its own, which
+    find the orders in `lives`.
+    """
 
     chart: Chart
     driver: Driver
@@ -106,6 +108,10 @@ class Orders(RuleBasedStateMachine):
     own: tuple[str, ...]
     passed_over: Counter[str]
     """What the driver could not send, by why: what was not tested."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.TestCase.settings = _settings()
 
     def __init__(self) -> None:
         super().__init__()
@@ -309,4 +315,3 @@ class Orders(RuleBasedStateMachine):
         found = [send for move in wanted if (send := next(sends(life.walk, move, self.now), None)) is not None]
         given = [send for send in found if send.facts or send.guards]
         return data.draw(st.sampled_from(given), "what guards read") if given else None
-

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
-from orderfsm.testing.driver import Shown, Unsent
+from orderfsm.testing.driver import Declined, Shown, Unsent
 
 from .base import HttpDriver
 from .wire import Answer
@@ -31,7 +32,10 @@ TOLD = (
 )
 """What Adobe tells of lines."""
 
-RETURN = "return_lines"
+RETURN, CLOSE = "return_lines", "close_returned"
+LATE = "2117"
+"""The code of what comes too late."""
+
 DRAWN = {"referenceOrderId": "", "lineItems": LINES[:1]}
 KEPT = timedelta(days=10)
 """How long a correlation id is known."""
@@ -59,6 +63,7 @@ class AdobeDriver(HttpDriver):
         """A new life."""
         super().begin()
         self._lines: dict[Any, list[Mapping[str, Any]]] = {}
+        self._returns: dict[Any, list[str]] = defaultdict(list)
         self._intents: dict[tuple[str, str], tuple[str, datetime | None]] = {}
         self._now: datetime | None = None
 
@@ -76,11 +81,18 @@ class AdobeDriver(HttpDriver):
         send = super().worded(order, send)
         if send.event in self.also:
             return send
-        actor = self.actor(send, "adobe" if send.event in TOLD else "partner")
+        actor = self.actor(send, "adobe" if send.event in (*TOLD, CLOSE) else "partner")
         send = replace(send, actor=replace(actor, role="adobe") if actor.role == "system" else actor)
         if order is None or send.event != RETURN:
             return send
         return replace(send, payload=self._real(order, DRAWN if send.payload is None else send.payload))
+
+    def arrange(self, order: Any, send: Send) -> None:
+        """Put the facts where guards read them; lines are all returned by what stands for close_returned."""
+        if self.facts is not None or send.event != CLOSE or send.event in self.also:
+            super().arrange(order, send)
+        elif not (items := (send.facts or {}).get("items")) or any(each.get("code") != "1008" for each in items):
+            raise Unsent(f"{self.api} closes an order when all its lines are returned, and at no other time")
 
     def begun(self, send: Send, key: str | None) -> str:
         """POST an order of type NEW."""
@@ -88,7 +100,8 @@ class AdobeDriver(HttpDriver):
         body = {"orderType": "NEW", "currencyCode": "USD"} | self.made_of(send, {"lineItems": LINES})
         answer = self._placed(body, send, None if key is None else f"open-{key}")
         order = str(answer.member("orderId"))
-        self._lines[order] = [{name: line.get(name) for name in LINE} for line in answer.listed("lineItems")]
+        lines = [{name: line.get(name) for name in LINE} for line in answer.listed("lineItems")]
+        self._lines.setdefault(order, lines)  # the answer comes again under the same key
         return order
 
     def sent(self, order: str, send: Send, key: str | None) -> None:
@@ -96,11 +109,12 @@ class AdobeDriver(HttpDriver):
         self._verify_key(order, send, key)
         if send.event == RETURN:
             self._return(order, send, key)
-            return
-        if self.events is None or send.event not in TOLD:
+        elif self.events is None or send.event not in (*TOLD, CLOSE):
             raise self.unsent(send)
-        path = self.events.format(customer=self.customer, order=order)
-        self.ask("POST", path, self.actor(send), json={"event": send.event}, headers=self._intent(key))
+        elif send.event == CLOSE:
+            self._close(order, send, key)
+        else:
+            self._tell(order, send, key)
 
     def look(self, order: str) -> Shown:
         """The status; there is no history."""
@@ -112,8 +126,25 @@ class AdobeDriver(HttpDriver):
 
     def _return(self, order: str, send: Send, key: str | None) -> None:
         body = {"orderType": "RETURN", "currencyCode": "USD", **(send.payload or {})}
-        self._placed(body, send, None if key is None else f"{order}-{key}")
+        answer = self._placed(body, send, None if key is None else f"{order}-{key}")
+        if (number := str(answer.member("orderId"))) not in self._returns[order]:
+            self._returns[order].append(number)
         self._lines[order] = [line for line in self._lines[order] if line not in body.get("lineItems", ())]
+
+    def _close(self, order: str, send: Send, key: str | None) -> None:
+        """Return the lines that are left, and let all returns be fulfilled: the original follows its lines."""
+        if self.actor(send).role != "adobe":
+            self._tell(order, replace(send, event="fulfil"), key)  # to be refused, before anything is returned
+        if self._lines[order]:
+            payload = {"referenceOrderId": order, "lineItems": self._lines[order]}
+            try:
+                self._return(order, replace(send, actor="partner", payload=payload), key)
+            except Declined as refusal:
+                if LATE in refusal.detail:
+                    raise Unsent("the lines cannot be returned any more") from None
+                raise
+        for returned in self._returns[order]:
+            self._tell(returned, replace(send, event="fulfil"), key)
 
     def _real(self, order: str, payload: Mapping[str, Any]) -> dict[str, Any]:
         """The order's id and lines of it that were not returned, in place of those that were drawn.
@@ -131,6 +162,10 @@ class AdobeDriver(HttpDriver):
         return made
 
     # --- requests
+
+    def _tell(self, order: str, send: Send, key: str | None) -> None:
+        path = str(self.events).format(customer=self.customer, order=order)
+        self.ask("POST", path, self.actor(send), json={"event": send.event}, headers=self._intent(key))
 
     def _verify_key(self, order: str, send: Send, key: str | None) -> None:
         """Raise Unsent for a key of another intent, or one that is too old: that is no repetition at Adobe."""

@@ -103,7 +103,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Job:
-    """A run of some tests (`only`, which are in `files`), or of all but some, with mutants in the place of charts."""
+    """A run of some tests (`only`, which are in `files`), or of all but some, with mutants in the place of charts.
+
+    It keeps its own files below `folder`, and may take `seconds`.
+    """
 
     charts: Mapping[Key, Chart]
     arguments: tuple[str, ...]
@@ -111,10 +114,11 @@ class Job:
     but: frozenset[str]
     files: tuple[str, ...]
     seconds: float
+    folder: str
 
     def run(self) -> Answer:
         """Run it in this process, which has imported nothing of the team's yet."""
-        folder = Path(tempfile.mkdtemp(prefix="orderfsm-mutant-"))
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
         os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(folder / "hypothesis")
         judge = Judge(folder, self.only, self.but, self.files)
         try:

@@ -63,7 +63,7 @@ def mutate(
     chosen = found if sample is None else _evenly(found, sample)
     with tempfile.TemporaryDirectory(prefix="orderfsm-mutate-") as folder:
         baseline = _baseline(every, tuple(arguments), Path(folder))
-        trial = _Trial(baseline, tuple(arguments), faced, patience)
+        trial = _Trial(baseline, tuple(arguments), faced, patience, folder)
         keys = frozenset(map(key, every))
         verdicts: list[Verdict] = []
         many = jobs or os.cpu_count() or 1
@@ -143,6 +143,7 @@ class _Trial:
     arguments: tuple[str, ...]
     faced: str
     patience: float
+    folder: str
 
     def verdict(self, mutant: Mutant, ask: Ask) -> Verdict:
         """What becomes of a mutant; a survivor's witness is not looked for yet."""
@@ -172,9 +173,9 @@ class _Trial:
             asking, rest = frozenset(), frozenset(tests)
         if asking:
             files = tuple(dict.fromkeys(test.file for name, test in tests.items() if name in asking))
-            yield Job(charts, self.arguments, asking, frozenset(), files, self._allowed(asking))
+            yield Job(charts, self.arguments, asking, frozenset(), files, self._allowed(asking), self.folder)
         if rest:
-            yield Job(charts, self.arguments, None, asking, (), self._allowed(rest))
+            yield Job(charts, self.arguments, None, asking, (), self._allowed(rest), self.folder)
 
     def _took(self, names: frozenset[str]) -> float:
         return sum(self.baseline.tests[name].seconds for name in names)
