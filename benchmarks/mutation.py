@@ -128,7 +128,7 @@ def _measure(found: Figure, several: int) -> None:
 
 
 def _try(way: Way, baseline: Baseline, chosen: Sequence[Mutant], ask: Callable[[Job], Answer]) -> None:
-    trial = _Trial(baseline, ARGUMENTS, way.faced, 5.0)
+    trial = _Trial(baseline, ARGUMENTS, way.faced, 5.0, tempfile.gettempdir())
     with ThreadPoolExecutor(way.jobs) as threads:
         if way.faced == "every":
             list(threads.map(lambda mutant: ask(_every(mutant)), chosen))
@@ -137,4 +137,4 @@ def _try(way: Way, baseline: Baseline, chosen: Sequence[Mutant], ask: Callable[[
 
 
 def _every(mutant: Mutant) -> Job:
-    return Job({key(mutant.original): mutant.chart}, ARGUMENTS, None, frozenset(), (), 300.0)
+    return Job({key(mutant.original): mutant.chart}, ARGUMENTS, None, frozenset(), (), 300.0, tempfile.gettempdir())

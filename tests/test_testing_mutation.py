@@ -458,7 +458,7 @@ def test_it():
 def test_nothing_is_left_when_whoever_asked_is_gone(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Neither the test nor the process that it has started."""
     write(project, test_parcels=FOR_EVER)
-    asked = Job({}, (), None, frozenset(), (), 60.0)
+    asked = Job({}, (), None, frozenset(), (), 60.0, str(project))
     told: list[object] = []
 
     def hear(ask: Callable[[Job], object]) -> None:
@@ -495,7 +495,7 @@ def lives(pid: int) -> bool:
 def test_where_nothing_forks_each_mutant_has_a_process(project: Path) -> None:
     mutant = parcel("drop")[0]
     charts = {key(mutant.original): mutant.chart}
-    asked = Job(charts, (), None, frozenset(), (), 30.0)
+    asked = Job(charts, (), None, frozenset(), (), 30.0, str(project))
     assert _alone(asked, project).by == "test_parcels.py::test_it_arrives"
 
 

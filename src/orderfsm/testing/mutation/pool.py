@@ -120,23 +120,34 @@ def _forking(
     It begins anew without the modules at whose import a chart is read: these are the team's, though installed.
     """
     while True:
-        mine, theirs = zip(*(socket.socketpair() for _ in range(jobs)), strict=True)
-        numbers = tuple(line.fileno() for line in theirs)
-        result = folder / "result"
-        process = _started(result, numbers)
-        assert process.stdin is not None  # noqa: S101 - it is a pipe
-        with process.stdin as stdin:
-            stdin.write(pickle.dumps(Forks(modules, charts, numbers)))
-        for line in theirs:
-            line.close()
+        process, lines = _begun(modules, charts, jobs, folder / "result")
         try:
-            for line in mine:
+            for line in lines:
                 with line.makefile("rb") as stream:
                     pickle.load(stream)  # noqa: S301 - READY, of our own child
-            return process, list(mine)
         except EOFError:
-            _hang_up(process, list(mine))
-            modules = tuple(_without(modules, _result(result, process)))
+            _hang_up(process, lines)
+            modules = tuple(_without(modules, _result(folder / "result", process)))
+        except BaseException:
+            process.kill()  # it may be importing still, and does not hear who hangs up
+            _hang_up(process, lines)
+            raise
+        else:
+            return process, lines
+
+
+def _begun(
+    modules: tuple[str, ...], charts: frozenset[Key], jobs: int, result: Path
+) -> tuple[subprocess.Popen[bytes], list[socket.socket]]:
+    mine, theirs = zip(*(socket.socketpair() for _ in range(jobs)), strict=True)
+    numbers = tuple(line.fileno() for line in theirs)
+    process = _started(result, numbers)
+    assert process.stdin is not None  # noqa: S101 - it is a pipe
+    with process.stdin as stdin:
+        stdin.write(pickle.dumps(Forks(modules, charts, numbers)))
+    for line in theirs:
+        line.close()
+    return process, list(mine)
 
 
 def _without(modules: tuple[str, ...], culprit: str) -> Iterator[str]:
