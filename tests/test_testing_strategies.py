@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
 from typing import Any, TypeVar
@@ -386,6 +387,17 @@ def test_a_key_that_comes_twice_and_a_clock_that_runs_backwards_are_what_they_sa
     assert len({entry.key for entry in twice.entries}) == len(twice.entries) - 1
     moments = [entry.recorded_at for entry in back.entries if entry.recorded_at is not None]
     assert moments != sorted(moments)
+
+
+def test_to_draw_does_not_wait_for_all_that_walks_come_to() -> None:
+    """That takes seconds for a large chart, of which Hypothesis would complain."""
+    chart = replace(LOAN, version="another")
+    for corruption in Corruption:
+        assert smallest(histories(chart, corrupt=corruption), lambda history: True).corruption is corruption
+    asked = illegal_events(chart, Walk.of(chart, [Send("open")]), kinds=["not-enabled"])
+    renewed = smallest(asked, lambda attempt: str(attempt.send) == "renew").send
+    assert renewed.payload in ({"weeks": 1}, {"weeks": 2})
+    assert "testing.explored" not in orderfsm.compile(chart).memo
 
 
 def test_a_corruption_is_known_by_its_text_and_another_one_is_refused() -> None:
