@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
-from unittest import SkipTest
 
 import httpx
 import pytest
@@ -48,7 +47,7 @@ from orderfsm.testing.http_drivers import (
 FEW = settings(max_examples=3, stateful_step_count=8, deadline=None, derandomize=True, database=None)
 MANY = settings(
     max_examples=150,
-    stateful_step_count=8,
+    stateful_step_count=12,
     deadline=None,
     derandomize=True,
     database=None,
@@ -59,20 +58,12 @@ MANY = settings(
 
 # --- our own routers
 
-PASSED_OVER = {"adobe": {"complete-close_returned-cancelled"}}
-"""Arrows that no request takes: what the roll-up alone does."""
-
 
 @pytest.mark.parametrize("name", [name for name in DIALECTS if name != "stapi"])
 def test_every_arrow_of_a_dialect_is_taken_over_a_socket(name: str, tmp_path: Any) -> None:
-    passed_over = set()
     with driven(name, tmp_path) as (chart, driver):
         for walk in transitions(chart):
-            try:
-                follow(driver, walk)
-            except SkipTest:
-                passed_over.add(str(walk).partition(" if ")[0])
-    assert passed_over == PASSED_OVER.get(name, set())
+            follow(driver, walk)
 
 
 @pytest.mark.parametrize("name", DIALECTS)
@@ -185,8 +176,8 @@ class Library:
             return 200, self.shown(int(path[1]))
         if key and (path[-1], key) in self.answers:
             sent, answer = self.answers[path[-1], key]
-            if self.mistake == "twice" and sent == body and body["event"] == "renew":
-                self.sent(int(path[1]), body)
+            if self.mistake == "twice" and sent == body and body["event"] != "open":
+                self.loans[int(path[1])].append(self.loans[int(path[1])][-1])
             return (201, dict(answer)) if sent == body else (422, {"code": "key-reused", "detail": "used before"})
         status, content = self.opened(body) if len(path) == 1 else self.sent(int(path[1]), body)
         if key and status == 201:
@@ -245,7 +236,7 @@ MISTAKES = {
     "arrow more": "the chart refuses lend in lent with not-enabled, the system takes it and shows lent",
     "reason": "the chart refuses lose in lent with reason-needed (reason-missing), the system takes it",
     "memory": "the order has taken 3 events, its history has 2 entries",
-    "twice": "renew was sent again under its key 'key-",
+    "twice": " was sent again under its key 'key-",
 }
 """What is said of each."""
 

@@ -100,7 +100,9 @@ class AdobeDriver(HttpDriver):
         body = {"orderType": "NEW", "currencyCode": "USD"} | self.made_of(send, {"lineItems": LINES})
         answer = self._placed(body, send, None if key is None else f"open-{key}")
         order = str(answer.member("orderId"))
-        lines = [{name: line.get(name) for name in LINE} for line in answer.listed("lineItems")]
+        lines: list[Mapping[str, Any]] = [
+            {name: line.get(name) for name in LINE} for line in answer.listed("lineItems")
+        ]
         self._lines.setdefault(order, lines)  # the answer comes again under the same key
         return order
 
