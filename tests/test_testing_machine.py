@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest import SkipTest
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -319,6 +320,47 @@ events: {go: {from: a, to: b, guard: weather, when: order.paid}}
         follow(Told(Shown("a")), transitions(chart)[0])
 
 
+def test_a_system_in_which_no_order_can_be_opened_is_not_tested() -> None:
+    class Closed(KioskDriver):
+        def open(self, send: Send, *, key: str | None = None) -> int:
+            raise Unsent("orders are opened by telephone")
+
+    with pytest.raises(SkipTest, match="no order can be opened: orders are opened by telephone"):
+        run(state_machine_for(KIOSK, Closed()), FEW)
+
+
+def test_events_are_sent_whatever_they_are_called() -> None:
+    """As rules of the machine are, or alike but for a dot."""
+    chart = orderfsm.read(
+        """
+chart: tests/names
+version: "1"
+initial: a
+states: {a: {category: open}, b: {category: done, final: true}}
+events: {again: {from: a, to: a}, a.b: {from: a, to: a}, a_b: {from: a, to: a}, wrongly: {from: a, to: b}}
+"""
+    )
+    sent: set[str] = set()
+
+    class Noting(Driver):
+        def open(self, send: Send, *, key: str | None = None) -> list[str]:
+            if send.event != "open":
+                raise Declined
+            return ["a"]
+
+        def send(self, order: list[str], send: Send, *, key: str | None = None) -> None:
+            sent.add(send.event)
+            if send.event not in orderfsm.compile(chart).rows[order[0]]:
+                raise Declined
+            order[0] = "b" if send.event == "wrongly" else "a"
+
+        def look(self, order: list[str]) -> Shown:
+            return Shown(order[0])
+
+    run(state_machine_for(chart, Noting()), FEW)
+    assert sent >= {"again", "a.b", "a_b", "wrongly", "explode"}
+
+
 def test_a_guard_about_time_needs_a_clock() -> None:
     chart = orderfsm.read(
         """
@@ -337,7 +379,8 @@ events: {go: {from: a, to: b, when: days_since("a") >= 3}}
     ("ask", "error", "said"),
     [
         (lambda: state_machine_for(KIOSK, KioskDriver), TypeError, "give an instance of a subclass"),
-        (lambda: state_machine_for(KIOSK, KioskDriver(), own_refusals=["eat"]), ValueError, "eat, which is no event"),
+        (lambda: state_machine_for(KIOSK, KioskDriver(), own_refusals="eat"), ValueError, "names eat, no event of"),
+        (lambda: state_machine_for(KIOSK, KioskDriver(), orders=0), ValueError, "at least 1"),
         (lambda: follow(Driver(), OPENED), NotImplementedError, "write open"),
         (lambda: LifecycleDriver(lifecycle(KIOSK), engine("sqlite://")).session, RuntimeError, "call begin"),
     ],
@@ -451,9 +494,7 @@ def test_a_guard_that_answers_otherwise_than_the_chart_was_told_is_found(databas
     deaf = lifecycle(LEND, guards={"trusted": lambda facts: False})
     driver = LifecycleDriver(deaf, database, arrange=Library().arrange)
     trusted = next(attempt for attempt in guard_outcomes(LEND) if str(attempt) == "lend: trusted")
-    with pytest.raises(
-        Disagreement, match=r"takes lend in asked to .*, the system refuses it: lend: trusted does"
-    ):
+    with pytest.raises(Disagreement, match=r"takes lend in asked to .*, the system refuses it: lend: trusted does"):
         follow(driver, trusted)
 
 

@@ -23,12 +23,17 @@ if TYPE_CHECKING:
 
     from .driver import Driver
 
-__all__ = ["Life", "Sent"]
+__all__ = ["Life", "Sent", "named"]
 
 UNTOLD = ("guard-failed", "missing-guard")
 """What the chart itself cannot decide: facts are missing, so that nothing is known of what the system should do."""
 
 _NO = (Refused, Declined)
+
+
+def named(own_refusals: Collection[str]) -> tuple[str, ...]:
+    """The events that a system may refuse for reasons of its own; a text names one."""
+    return (own_refusals,) if isinstance(own_refusals, str) else tuple(own_refusals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ class Life:
     `own` are events that the system may refuse for reasons of its own. `keyed` is what was carried out under a key.
     """
 
-    def __init__(self, chart: Chart, driver: Driver, own: Collection[str] = ()) -> None:
+    def __init__(self, chart: Chart, driver: Driver, own: tuple[str, ...] = ()) -> None:
         self.walk = Walk(chart)
         self.order: Any = None
         self.keyed: list[Sent] = []

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .driver import Unsent
-from .driving import Life
+from .driving import Life, named
 from .send import Attempt, Walk
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def follow(driver: Driver, tried: Walk | Attempt, *, own_refusals: Collection[st
     sends = tried.sends if isinstance(tried, Walk) else (*walk.sends, tried.send)
     driver.begin()
     try:
-        life = Life(walk.chart, driver, own_refusals)
+        life = Life(walk.chart, driver, named(own_refusals))
         for place, send in enumerate(sends):
             if driver.clock and send.now is not None:
                 driver.at(send.now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
@@ -15,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from orderfsm import compile
 
 from .driver import Driver, Unsent
-from .driving import Life
+from .driving import Life, named
 from .exploring import plainest
 from .illegal import KINDS, illegal_events
 from .moves import moves, sends
@@ -58,17 +59,22 @@ def state_machine_for(
     time. `own_refusals` are events that the system may refuse for reasons of its own (``"*"``: all). What a failure
     raises is a Disagreement, which holds the walk as Python and as a scenario of the chart.
 
-    Raises ValueError for events that the chart does not have, and what `compile` raises.
+    Raises ValueError for events that the chart does not have, TypeError for what is no driver, and what `compile`
+    raises.
     """
     table = compile(chart)
     events = tuple(dict.fromkeys(event for row in table.rows.values() for event in row))
-    strange = sorted(set(own_refusals) - {*events, *table.starts, "*"})
+    own = named(own_refusals)
+    strange = sorted(set(own) - {*events, *table.starts, "*"})
     if strange:
-        raise ValueError(f"own_refusals names {', '.join(strange)}, which is no event of {chart.name}; say {events}")
+        known = ", ".join(dict.fromkeys((*table.starts, *events)))
+        raise ValueError(f"own_refusals names {', '.join(strange)}, no event of {chart.name}; it has {known}")
     if not isinstance(driver, Driver):
         raise TypeError(f"driver is {driver!r}; give an instance of a subclass of orderfsm.testing.Driver")
-    rules = {f"send_{_named(event)}": _sending(event) for event in events}
-    told = {"chart": chart, "driver": driver, "most": orders, "own": tuple(own_refusals), "passed_over": Counter()}
+    if type(orders) is not int or orders < 1:
+        raise ValueError(f"orders is {orders!r}; say how many may live at a time, at least 1")
+    rules = {f"rule_{place}": _sending(event) for place, event in enumerate(events)}
+    told = {"chart": chart, "driver": driver, "most": orders, "own": own, "passed_over": Counter(), "unopened": set()}
     return type("Orders", (Orders,), {**told, **rules, "__doc__": f"Orders of {chart.name}."})
 
 
@@ -81,17 +87,15 @@ def _settings() -> settings:
     return settings(deadline=None, suppress_health_check=list(HealthCheck), phases=phases)
 
 
-def _named(event: str) -> str:
-    return "".join(each if each.isalnum() else "_" for each in event) if event != "*" else "anything"
-
-
 def _sending(event: str) -> Callable[..., None]:
     """The rule for one event, where some order may be sent it."""
+    told = "anything" if event == "*" else event
 
     def send(self: Orders, data: st.DataObject) -> None:
-        self.send_one_of(data, self.open_to(event), "anything" if event == "*" else event)
+        self.send_one_of(data, self.open_to(event), told)
 
-    send.__doc__ = f"Send {event} where the chart has an arrow for it."
+    send.__name__ = f"event_{re.sub('[^0-9A-Za-z]', '_', told)}"
+    send.__doc__ = f"Send {told} where the chart has an arrow for it."
     return precondition(lambda self: bool(self.open_to(event)))(rule(data=_DATA)(send))
 
 
@@ -108,6 +112,8 @@ class Orders(RuleBasedStateMachine):
     own: tuple[str, ...]
     passed_over: Counter[str]
     """What the driver could not send, by why: what was not tested."""
+    unopened: set[str]
+    """The opening events among it."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -120,8 +126,6 @@ class Orders(RuleBasedStateMachine):
         self.requests = 0
         self.wrongly_opened = 0
         self.driver.begin()
-        if self.driver.clock:
-            self.driver.at(self.now)
 
     def teardown(self) -> None:
         """The driver is told that the life has ended."""
@@ -188,12 +192,20 @@ class Orders(RuleBasedStateMachine):
             if step.after.final and len(walk) > 1:
                 return  # orders end by a rule of their own: the others say more
             before = len(life.walk)
-            self.attempt(life, send)
+            why = self.attempt(life, send)
+            if why is not None and before == 0:
+                self.miss(send.event, why)
             if before == 0 and life.walk.sends:
                 self.forget()
                 self.lives.append(life)
             if len(life.walk) == before:
                 return
+
+    def miss(self, opening: str, why: Unsent) -> None:
+        """An opening cannot be sent. Raises Unsent when no way to open an order is left: there is nothing to test."""
+        self.unopened.add(opening)
+        if self.unopened >= set(compile(self.chart).starts):
+            raise Unsent(f"no order can be opened: {why}") from why
 
     def has_room(self) -> bool:
         """Whether another order may be opened: those that have ended do not count."""

@@ -50,6 +50,8 @@ def lines(
 
 
 def _opening(chart: Chart, sends: Sequence[Send], steps: Sequence[Step]) -> Iterator[str]:
+    if sends and not steps:
+        yield "  # sent to begin an order; a scenario begins with an order that is open"
     if not (sends and steps and sends[0].event == OPEN):
         return
     first = compile(chart).starts[OPEN].steps[0]

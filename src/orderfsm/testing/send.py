@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from orderfsm import Actor, Entry, GuardFailed, MissingGuard, Reason, Refused
+from orderfsm.chart import START
 from orderfsm.watch import unwatched_start, unwatched_step
 
 from .scenario import lines
@@ -191,7 +192,7 @@ class Attempt(_Shown):
         return _scenario(self.walk, title or str(self), self.send, refused=self.refused)
 
     def __str__(self) -> str:
-        return self.title or f"{self.walk.configuration}-{self.send}-{self.blocker or 'taken'}"
+        return self.title or f"{self.walk.configuration or START}-{self.send}-{self.blocker or 'taken'}"
 
     def __repr__(self) -> str:
         return f"Attempt.judged({self.walk!r}, {self.send!r})"
