@@ -98,6 +98,8 @@ def test_nothing_is_taken_twice():
     assert [each.code for each in orderfsm.blockers(PARCEL, "under_way", "take", actor="courier")] == ["not-enabled"]
 """
 
+MORE = "def test_something_else(): pass\n"
+
 WEAK = [
     "delivered (parcel.yaml:11): delivered --take--> under_way added",
     "lost (parcel.yaml:12): lost --take--> under_way added",
@@ -126,6 +128,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # to be quick
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     write(tmp_path, parcel=PARCEL, parcels=SERVICE, test_parcels=TESTS)
+    (tmp_path / "more").mkdir()
+    write(tmp_path / "more", conftest="", test_more=MORE)
     return tmp_path
 
 
@@ -309,7 +313,7 @@ def test_a_known_suite_has_its_known_survivors(project: Path, monkeypatch: pytes
     verdicts = {each["mutant"]: each for each in told["verdicts"]}
     assert [each["mutant"] for each in told["verdicts"] if each["outcome"] == "survived"] == WEAK
     assert told["outcomes"] == {"killed": 14, "timed out": 0, "broken": 0, "survived": 13, "alike": 0}
-    assert (code, told["tests"], told["score"]) == (1, 6, 51.9)
+    assert (code, told["tests"], told["score"]) == (1, 7, 51.9)
     taken = verdicts[ONLY_ASKED]
     assert taken["asked"] == 0, "what a test only asks without taking a step is found out by running all tests"
     assert taken["by"] == "test_parcels.py::test_nothing_is_taken_twice"
@@ -318,7 +322,7 @@ def test_a_known_suite_has_its_known_survivors(project: Path, monkeypatch: pytes
     for note in ("survived: other actors (2)", "survived: guard tightened", "survived: deliver added"):
         assert re.sub(r"<[^>]*>| ", "", note) in re.sub(r"<[^>]*>| |\n", "", drawing)
     assert sorted(path.name for path in project.iterdir() if path.name != "__pycache__") == [
-        "parcel.yaml", "parcels.py", "pytest.ini", "survived.svg", "test_parcels.py",
+        "more", "parcel.yaml", "parcels.py", "pytest.ini", "survived.svg", "test_parcels.py",
     ]  # fmt: skip
 
 
@@ -492,11 +496,23 @@ def lives(pid: int) -> bool:
         return False
 
 
-def test_where_nothing_forks_each_mutant_has_a_process(project: Path) -> None:
+AT_RANDOM = """
+from hypothesis import given, strategies
+
+@given(strategies.integers())
+def test_something_else(number):
+    assert number == number
+"""
+
+
+def test_where_nothing_forks_each_mutant_has_a_process(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """And the examples of Hypothesis stay where they are."""
+    write(project, test_first=AT_RANDOM)
     mutant = parcel("drop")[0]
     charts = {key(mutant.original): mutant.chart}
-    asked = Job(charts, (), None, frozenset(), (), 30.0, str(project))
+    asked = Job(charts, (), None, frozenset(), (), 30.0, str(tmp_path_factory.mktemp("jobs")))
     assert _alone(asked, project).by == "test_parcels.py::test_it_arrives"
+    assert not (project / ".hypothesis").exists()
 
 
 def test_an_installed_service_is_imported_by_each_child_afresh(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

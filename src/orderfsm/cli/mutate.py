@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orderfsm.testing.mutation import KINDS, Outcome, draw
+from orderfsm.printable import printable
+from orderfsm.testing.mutation import KINDS, NoBaseline, Outcome, draw
 from orderfsm.testing.mutation import mutate as tried
 
 from .answer import Answer, Grid, Heading, Misused, Verbatim
@@ -18,6 +19,7 @@ from .files import write
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from orderfsm.chart import Chart
     from orderfsm.testing.mutation import Report, Verdict
 
     from .answer import Block
@@ -45,20 +47,29 @@ def mutate(trial: Trial) -> Answer:
     if trial.output is not None and Path(trial.output).suffix != ".svg":
         raise Misused(f"--output {trial.output}: its name has to end in .svg")
     charts = [open_chart(name, trial.profile) for name in trial.charts]
-    report = tried(
-        charts,
-        trial.arguments,
-        kinds=_kinds(trial.kinds),
-        jobs=trial.jobs,
-        faced=trial.faced,
-        sample=trial.sample,
-        told=_Progress() if sys.stderr.isatty() else None,
-    )
+    report = _tried(charts, trial)
     written = list(_drawn(report, trial.output)) if trial.output else []
     short = trial.least is not None and report.score < trial.least
     blocks: list[Block] = [*_blocks(report), *(f"written: {name}" for name in written)]
     blocks += [f"FAIL {report.score:.1f} % is less than {trial.least:g} %"] if short else []
     return Answer(report.as_dict() | {"written": written}, blocks, int(short))
+
+
+def _tried(charts: Sequence[Chart], trial: Trial) -> Report:
+    """The report; what pytest says when nothing can be tried goes to the error output."""
+    try:
+        return tried(
+            charts,
+            trial.arguments,
+            kinds=_kinds(trial.kinds),
+            jobs=trial.jobs,
+            faced=trial.faced,
+            sample=trial.sample,
+            told=_Progress() if sys.stderr.isatty() else None,
+        )
+    except NoBaseline as error:
+        sys.stderr.write("".join(f"{printable(line)}\n" for line in error.told.splitlines()))
+        raise
 
 
 def _kinds(given: str | None) -> tuple[str, ...]:

@@ -83,7 +83,7 @@ class Tested:
     asked: frozenset[Asked] = frozenset()
 
 
-@dataclass
+@dataclass(eq=False)
 class Recorder(_Apart):
     """Records what each test asks of some charts. What is asked while tests are collected is in `everywhere`."""
 
@@ -137,7 +137,7 @@ class Recorder(_Apart):
 # --- a mutant
 
 
-@dataclass
+@dataclass(eq=False)
 class Judge(_Apart):
     """Runs some tests of the suite, or all but some, until the first one fails.
 
@@ -190,10 +190,13 @@ class Judge(_Apart):
 
 
 def _find_no_smaller_examples() -> None:
-    """Let Hypothesis fail with the first example: nobody reads it, and to shrink it takes longer than to find it."""
+    """Let Hypothesis fail with the first example: nobody reads it, and to shrink it takes longer than to find it.
+
+    Nor does it remember examples: what one mutant has failed with must not meet the next one.
+    """
     if "hypothesis" in sys.modules:
         from hypothesis import Phase, settings
 
         phases = tuple(phase for phase in settings().phases if phase not in (Phase.shrink, Phase.explain))
-        settings.register_profile("orderfsm-mutation", settings(), phases=phases, deadline=None)
+        settings.register_profile("orderfsm-mutation", settings(), phases=phases, deadline=None, database=None)
         settings.load_profile("orderfsm-mutation")

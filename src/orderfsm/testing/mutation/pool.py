@@ -33,9 +33,16 @@ GRACE = 10.0
 
 
 class NoBaseline(OrderFsmError):
-    """The team's: without a mutant the tests fail, or nothing of the charts is in them."""
+    """The team's: without a mutant the tests fail, or nothing of the charts is in them.
+
+    `told` is the end of what pytest has printed, where that says more.
+    """
 
     code = "no-baseline"
+
+    def __init__(self, message: str, told: str = "") -> None:
+        super().__init__(message)
+        self.told = told
 
 
 def asked(request: Any, folder: Path, *, seconds: float | None = None) -> Any:
@@ -72,8 +79,7 @@ def printed(folder: Path) -> str:
 
 def _result(result: Path, process: subprocess.Popen[bytes]) -> Any:
     if not result.exists():
-        told = printed(result.parent)
-        raise NoBaseline(f"the process of the tests has ended with {process.returncode}:\n{told}")
+        raise NoBaseline(f"the process of the tests has ended with {process.returncode}", printed(result.parent))
     return pickle.loads(result.read_bytes())  # noqa: S301 - of our own child
 
 
@@ -176,5 +182,5 @@ def _alone(job: Job, folder: Path) -> Answer:
         except subprocess.TimeoutExpired:
             return Answer("timed out")
         except NoBaseline as error:
-            return Answer("broken", "the process of the tests has ended", told=str(error))
+            return Answer("broken", "the process of the tests has ended", told=error.told)
     return answer

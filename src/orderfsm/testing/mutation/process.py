@@ -61,6 +61,7 @@ class Probe:
         """Run it in this process."""
         began, recorder = time.perf_counter(), Recorder(Path(self.folder), self.names)
         recorder.folder.mkdir()
+        _keep_from_the_project(recorder.folder.parent)
         with substituting({}) as read, watching(recorder):
             code = pytest.main(arguments_for(self.arguments, recorder.folder), plugins=[recorder])
         took = time.perf_counter() - began
@@ -73,6 +74,11 @@ class Probe:
             max(took - sum(test.seconds for test in recorder.tests.values()), 0.0),
             int(code),
         )
+
+
+def _keep_from_the_project(folder: Path) -> None:
+    """Let Hypothesis keep what it keeps elsewhere; all runs share it, for what it has read of the sources is there."""
+    os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(folder / "hypothesis")
 
 
 def _libraries() -> Iterator[str]:
@@ -119,7 +125,7 @@ class Job:
     def run(self) -> Answer:
         """Run it in this process, which has imported nothing of the team's yet."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
-        os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(folder / "hypothesis")
+        _keep_from_the_project(Path(self.folder))
         judge = Judge(folder, self.only, self.but, self.files)
         try:
             with substituting(self.charts):

@@ -112,10 +112,12 @@ def _baseline(charts: Sequence[Chart], arguments: tuple[str, ...], folder: Path)
         more = f" and {len(found.failures) - 5} more" if len(found.failures) > 5 else ""
         raise NoBaseline(
             f"without a mutant the tests fail already: {', '.join(found.failures[:5])}{more}; "
-            f"`{command}` has to pass before it can tell anything of mutants\n{printed(folder)}"
+            f"`{command}` has to pass before it can tell anything of mutants",
+            printed(folder),
         )
     if not found.tests:
-        raise NoBaseline(f"`{command}` runs no test here (it exits with {found.code}); say behind -- where they are")
+        said = f"`{command}` runs no test here (it exits with {found.code}); say behind -- where they are"
+        raise NoBaseline(said, printed(folder))
     for chart in charts:
         _verify_read(chart, found)
     return found
