@@ -17,6 +17,7 @@ from orderfsm.testing import (
     Walk,
     guard_outcomes,
     pairs,
+    refusals,
     scenarios,
     shortest,
     shortest_paths,
@@ -93,6 +94,18 @@ def test_every_two_arrows_that_can_follow_one_another_do(name: str) -> None:
     }
     assert pairs(chart).unreached == ()
     assert walked == possible
+
+
+REFUSED = """
+reserved-renew reserved-return reserved-give lent-lend returned-lend returned-renew returned-return returned-give
+"""
+
+
+def test_every_event_is_refused_where_no_arrow_leads_out_for_it_in_document_order() -> None:
+    """A set of events has another order in each process, and workers of pytest-xdist would collect different tests."""
+    found = refusals(LOAN)
+    assert [*map(str, found)] == REFUSED.split()
+    assert {attempt.refused for attempt in found} == {"not-enabled"}
 
 
 @pytest.mark.parametrize("walk", transitions(STAT), ids=str)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from orderfsm import compile
 from orderfsm.checks.scenarios import failing
 from orderfsm.checks.study import Study
+from orderfsm.exploration import alphabet
 
 from .deciding import guard_outcomes
 from .exploring import MOST, Explored, explored, plainest
@@ -89,7 +90,7 @@ def refusals(chart: Chart) -> Suite[Attempt]:
     Each event comes with what makes it legal elsewhere, so that only its place is wrong.
     """
     table = compile(chart)
-    events = [event for event in table.alphabet if event != "*"]
+    events = [event for event in alphabet(chart) if event != "*"]
     found: dict[str, Attempt] = {}
     missing: list[Unreached] = []
     for text, row in table.rows.items():
