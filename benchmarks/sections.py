@@ -18,6 +18,8 @@ SECTIONS = {
     "serving": "benchmarks.serving:figures",
     "reading": "benchmarks.reading:figures",
     "enforcement": "benchmarks.enforcement:figures",
+    "testing": "benchmarks.testing:figures",
+    "mutation": "benchmarks.mutation:figures",
 }
 
 

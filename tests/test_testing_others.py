@@ -21,6 +21,7 @@ from orderfsm.testing import (
     Walk,
     follow,
     pairs,
+    refusals,
     shortest,
     shortest_paths,
     state_machine_for,
@@ -38,9 +39,7 @@ Pairs = set[tuple[str, str]]
 
 def not_enabled(chart: orderfsm.Chart) -> list[Attempt]:
     """Every event in every configuration that no arrow leaves with it; a second opening is not among them."""
-    events = sorted(orderfsm.compile(chart).alphabet - {"open"})
-    tried = (Attempt.judged(walk, Send(event)) for walk in shortest_paths(chart) for event in events)
-    return [attempt for attempt in tried if attempt.refused == "not-enabled"]
+    return [attempt for attempt in refusals(chart) if attempt.send.event != "open"]
 
 
 def at(chart: orderfsm.Chart, configuration: str, event: str) -> Attempt:
