@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 import orderfsm
@@ -73,6 +73,7 @@ def searched(chart: orderfsm.Chart, driver: type[Driver], *, examples: int, step
         phases=[Phase.generate, Phase.shrink],
         report_multiple_bugs=False,
         print_blob=False,
+        suppress_health_check=list(HealthCheck),
     )
     try:
         run_state_machine_as_test(state_machine_for(chart, driver()), settings=quick)
