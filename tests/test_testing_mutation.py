@@ -293,6 +293,11 @@ def test_a_mutant_takes_the_place_of_its_chart_alone(tmp_path: Path, monkeypatch
         assert orderfsm.load("parcel.yaml") is loaded, "one table for all who read it"
         assert len(orderfsm.load("other.yaml").transitions) == 3
     assert {name for name, _, _ in seen} == {"shop/parcel"}
+    strict = next(mutants(orderfsm.read(PARCEL, profile="strict"), kinds=["drop"]))
+    with substituting({key(strict.original): strict.chart}):
+        assert len(orderfsm.load("parcel.yaml", profile="strict").transitions) == 2
+        assert len(orderfsm.load("parcel.yaml").restricted("strict").transitions) == 2
+        assert len(orderfsm.load("parcel.yaml").transitions) == 3
     assert len(orderfsm.read(PARCEL).transitions) == 3
 
 

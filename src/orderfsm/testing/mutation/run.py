@@ -64,19 +64,13 @@ def mutate(
     with tempfile.TemporaryDirectory(prefix="orderfsm-mutate-") as folder:
         baseline = _baseline(every, tuple(arguments), Path(folder))
         trial = _Trial(baseline, tuple(arguments), faced, patience, folder)
-        keys = frozenset(map(key, every))
         verdicts: list[Verdict] = []
-        many = jobs or os.cpu_count() or 1
-        with ThreadPoolExecutor(many) as threads, pool(baseline, keys, many, Path(folder)) as ask:
-            waiting = [threads.submit(trial.verdict, mutant, ask) for mutant in chosen]
-            for each in waiting:
-                verdicts.append(_witnessed(each.result()))
-                if told is not None:
-                    told(verdicts[-1], len(chosen))
-    tests = baseline.tests.values()
-    return Report(
-        every, tuple(verdicts), len(tests), sum(test.seconds for test in tests), faced, len(found) - len(chosen)
-    )
+        for verdict in trial.verdicts(chosen, jobs or os.cpu_count() or 1):
+            verdicts.append(verdict)
+            if told is not None:
+                told(verdict, len(chosen))
+    took = sum(test.seconds for test in baseline.tests.values())
+    return Report(every, tuple(verdicts), len(baseline.tests), took, faced, len(found) - len(chosen))
 
 
 def _verify(charts: Sequence[Chart], faced: str) -> None:
@@ -146,6 +140,13 @@ class _Trial:
     faced: str
     patience: float
     folder: str
+
+    def verdicts(self, chosen: Sequence[Mutant], jobs: int) -> Iterator[Verdict]:
+        """What becomes of mutants, in their order; so many are tried at once."""
+        keys = frozenset(key(mutant.original) for mutant in chosen)
+        with ThreadPoolExecutor(jobs) as threads, pool(self.baseline, keys, jobs, Path(self.folder)) as ask:
+            waiting = [threads.submit(self.verdict, mutant, ask) for mutant in chosen]
+            yield from (_witnessed(each.result()) for each in waiting)
 
     def verdict(self, mutant: Mutant, ask: Ask) -> Verdict:
         """What becomes of a mutant; a survivor's witness is not looked for yet."""
