@@ -268,6 +268,8 @@ def test_a_kind_that_there_is_not_and_the_walk_of_another_chart_are_said() -> No
     for kinds in wrong:
         with pytest.raises(ValueError, match=r"give a list of not-permitted, .*, not-enabled, unknown-event"):
             illegal_events(LOAN, "reserved", kinds=kinds)
+    with pytest.raises(Unsolved, match="comes to pending; give the walk itself, or a configuration: received, "):
+        illegal_events(orderfsm.load("stat/order"), "pending")  # a compound state is no configuration
     with pytest.raises(ValueError, match="this is a walk of library/loan, not of this stat/order"):
         illegal_events(orderfsm.load("stat/order"), Walk(LOAN))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
@@ -57,7 +58,10 @@ def illegal_events(chart: Chart, at: Walk | str, *, kinds: Sequence[str] = KINDS
     if walk is not None and walk.chart != chart:
         raise ValueError(f"this is a walk of {walk.chart.name}, not of this {chart.name}")
     if walk is None:
-        raise Unsolved(f"no walk of {chart.name} was found that comes to {at}; give the walk itself")
+        known = ", ".join(islice(compile(chart).configurations, 12))
+        raise Unsolved(
+            f"no walk of {chart.name} was found that comes to {at}; give the walk itself, or a configuration: {known}"
+        )
     return _attempts(walk, tuple(kinds))
 
 
