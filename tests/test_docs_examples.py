@@ -191,7 +191,7 @@ def indented(*beginnings: str) -> list[tuple[str, str]]:
 
 def unknown_words(line: str) -> set[str]:
     """What of a command line the command line does not know: the command, or its options."""
-    words = re.split(r"\s[|>&#]|;", line)[0].split()[1:]
+    words = re.split(r"\s[|>&#]|;|\s--\s", line)[0].split()[1:]
     if words[0].isupper() or words[0].startswith("-"):
         return set()
     found = next((each for count in (2, 1) if (each := COMMANDS.get(" ".join(words[:count])))), None)
