@@ -731,9 +731,9 @@ def test_a_url_will_do(tmp_path: Any) -> None:
 
 def test_what_cannot_be_explored_is_refused_with_a_remedy() -> None:
     with pytest.raises(ValueError, match="give a file"):
-        Explorer("sqlite://", new, [], lambda *_: None)
+        Explorer("sqlite://", new, [new], lambda *_: None)
     with pytest.raises(TypeError, match="its sync_engine"):
-        Explorer(create_async_engine("sqlite+aiosqlite:///x.db"), new, [], lambda *_: None)  # type: ignore[arg-type]
+        Explorer(create_async_engine("sqlite+aiosqlite:///x.db"), new, [new], lambda *_: None)  # type: ignore[arg-type]
 
 
 # --- schedules

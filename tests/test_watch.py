@@ -1,4 +1,4 @@
-"""Watching: who is told of steps and refusals, and that nobody pays while nobody watches."""
+"""Watching: who is told of steps and refusals, and that answers are the same for all that."""
 
 from __future__ import annotations
 
@@ -140,11 +140,3 @@ def test_what_lifecycles_do_is_told_reports_included() -> None:
         orders.report(session, order, "done", payload={"sum": 9})
     database.dispose()
     assert [text.split()[2] for text in notes.steps] == ["--open-->", "--wait-->", "--agree-->"]
-
-
-def test_nobody_pays_while_nobody_watches() -> None:
-    code = step.__code__, start.__code__
-    with watching(Notes()):
-        assert step.__code__ is not code[0]
-    assert (step.__code__, start.__code__) == code
-    assert "watch" not in {*step.__code__.co_names, *start.__code__.co_names}

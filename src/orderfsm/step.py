@@ -29,7 +29,7 @@ from .graph import unknown_configuration
 from .table import OPEN, Table, compile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from .call import Answer, Facts
@@ -40,6 +40,21 @@ if TYPE_CHECKING:
 __all__ = ["blockers", "decide", "enabled", "start", "step", "unknown_configuration"]
 
 _NOWHERE: Mapping[str, Cell] = {}
+
+FIRST = object()
+"""Stands for the configuration of an order that is not open yet."""
+
+_watched: Callable[..., Step] | None = None
+
+
+def let_watch(watched: Callable[..., Step] | None) -> None:
+    """Let `start` (with FIRST for a configuration) and `step` be done by this function, which tells somebody of it.
+
+    None lets them do it themselves. `orderfsm.watch` says what is told.
+    """
+    global _watched
+    _watched = watched
+
 
 _KINDS: dict[str, type[Refused]] = {
     "not-permitted": NotPermitted,
@@ -68,6 +83,8 @@ def start(
 
     Raises what `step` raises.
     """
+    if _watched is not None:
+        return _watched(chart, FIRST, event, actor, reason, links, payload, facts, guards, now)
     try:
         table: Table = chart._table or compile(chart)
         cell = table.starts.get(event) or _no_start(table, event)
@@ -104,6 +121,8 @@ def step(
     Raises Refused (UnknownEvent, NotEnabled, GuardRefused, NotPermitted, ReasonNeeded, LinkNeeded, PayloadInvalid),
     GuardFailed, MissingGuard, or StoredStateUnknown when the chart has no such configuration.
     """
+    if _watched is not None:
+        return _watched(chart, configuration, event, actor, reason, links, payload, facts, guards, now)
     try:
         table: Table = chart._table or compile(chart)
         cell = table.rows.get(configuration, _NOWHERE).get(event) or _stand_in(table, configuration, event)

@@ -9,24 +9,25 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import fields, replace
-from types import FunctionType
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .arguments import expect
 from .call import Call
 from .errors import Refused
-from .step import _no_start, _stand_in_or_cell, decide, start, step
-from .table import compile
+from .step import FIRST, _no_start, _stand_in_or_cell, decide, let_watch
+from .table import OPEN, compile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
-    from .cell import Cell, Choice, Step
+    from .call import Answer, Facts
+    from .cell import Choice, Step
+    from .chart import Chart
     from .errors import Blocker
+    from .history import Actor, Link, Reason
 
 __all__ = ["Noting", "Watcher", "unwatched_start", "unwatched_step", "watching"]
-
-Function = TypeVar("Function")
 
 
 class Watcher(Protocol):
@@ -87,61 +88,64 @@ def tell(call: Call, found: Step) -> None:
         _watcher.taken(Noting(*(getattr(asked, each.name) for each in fields(Call))), found)
 
 
-# `step` is the hot path: to look whether somebody is watching would cost it 3 to 5 ns of 190. So what it does is
-# swapped while somebody is: the code of the function, since whoever has imported it has the function. That code runs
-# among the globals of `orderfsm.step`, and therefore imports what it needs.
-
-
-def _watched_step(
-    chart: Any, configuration: Any, event: Any, *, actor: Any, reason: Any, links: Any, payload: Any, facts: Any,
-    guards: Any, now: Any,
-) -> Step:  # fmt: skip
-    from orderfsm.watch import watched
-
-    return watched(chart, configuration, event, actor, reason, links, payload, facts, guards, now)
-
-
-def _watched_start(
-    chart: Any, event: Any, *, actor: Any, reason: Any, links: Any, payload: Any, facts: Any, guards: Any, now: Any
-) -> Step:
-    from orderfsm.watch import FIRST, watched
-
-    return watched(chart, FIRST, event, actor, reason, links, payload, facts, guards, now)
-
-
-def _copied(function: Function) -> Function:
-    """The function with the code that it has now."""
-    given = cast("FunctionType", function)
-    made = FunctionType(given.__code__, given.__globals__, given.__name__, given.__defaults__)
-    made.__kwdefaults__ = given.__kwdefaults__
-    return cast("Function", made)
-
-
-unwatched_start = _copied(start)
-"""`orderfsm.start`, of which nobody is told."""
-
-unwatched_step = _copied(step)
-"""`orderfsm.step`, of which nobody is told: for whoever works out what would happen, as the testing kit does."""
-
-FIRST = object()
-_PLAIN = step.__code__, start.__code__
-_WATCHED = _watched_step.__code__, _watched_start.__code__
-
-
 def _let_watch(watcher: Watcher | None) -> None:
     global _watcher
     _watcher = watcher
-    step.__code__, start.__code__ = _PLAIN if watcher is None else _WATCHED
+    let_watch(None if watcher is None else _watched)
 
 
-def watched(chart: Any, configuration: Any, event: Any, *asked: Any) -> Step:
+# --- deciding, with and without being told of it
+
+
+def unwatched_start(
+    chart: Chart,
+    event: str = OPEN,
+    *,
+    actor: Actor | str | None = None,
+    reason: Reason | str | None = None,
+    links: Sequence[Link] = (),
+    payload: Mapping[str, Any] | None = None,
+    facts: Facts | None = None,
+    guards: Mapping[str, Answer] | None = None,
+    now: datetime | None = None,
+) -> Step:
+    """`orderfsm.start`, of which nobody is told."""
+    call = Call(compile(chart), None, event, actor, reason, links, payload, facts, guards, now)
+    return _decided(call, first=True)
+
+
+def unwatched_step(
+    chart: Chart,
+    configuration: str,
+    event: str,
+    *,
+    actor: Actor | str | None = None,
+    reason: Reason | str | None = None,
+    links: Sequence[Link] = (),
+    payload: Mapping[str, Any] | None = None,
+    facts: Facts | None = None,
+    guards: Mapping[str, Answer] | None = None,
+    now: datetime | None = None,
+) -> Step:
+    """`orderfsm.step`, of which nobody is told: for whoever works out what would happen, as the testing kit does."""
+    call = Call(compile(chart), configuration, event, actor, reason, links, payload, facts, guards, now)
+    return _decided(call, first=False)
+
+
+def _decided(call: Call, *, first: bool) -> Step:
+    table, event = call.table, call.event
+    cell = table.starts.get(event) or _no_start(table, event) if first else _stand_in_or_cell(call)
+    return cell.free or decide(cell, call)
+
+
+def _watched(chart: Any, configuration: Any, event: Any, *asked: Any) -> Step:
     """What `step` does, or `start` where the configuration is FIRST, with the watcher told of it."""
     try:
-        call = Noting(compile(chart), None if configuration is FIRST else configuration, event, *asked)
+        first = configuration is FIRST
+        call = Noting(compile(chart), None if first else configuration, event, *asked)
         watcher = _watcher or _NOBODY  # where the watching has ended in the meantime
         try:
-            cell = _first(call) if configuration is FIRST else _stand_in_or_cell(call)
-            found = cell.free or decide(cell, call)
+            found = _decided(call, first=first)
         except Refused as refused:
             watcher.refused(call, refused)
             raise
@@ -152,7 +156,3 @@ def watched(chart: Any, configuration: Any, event: Any, *asked: Any) -> Step:
         expect({"chart": chart, "event": event, **given})
         raise
     return found
-
-
-def _first(call: Call) -> Cell:
-    return call.table.starts.get(call.event) or _no_start(call.table, call.event)
