@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest import SkipTest
@@ -263,6 +264,20 @@ def test_the_code_of_a_refusal_is_compared_where_one_is_told() -> None:
     driver.code = "not-permitted"
     with pytest.raises(Disagreement, match="refuses serve in received with not-enabled, the system with not-permitted"):
         follow(driver, attempt)
+
+
+def test_a_system_that_knows_no_roles_is_not_asked_for_them() -> None:
+    class Open(KioskDriver):
+        roles = False
+
+        def send(self, order: int, send: Send, *, key: str | None = None) -> None:
+            assert send.actor is None
+            role = "guest" if send.event == "cancel" else "kitchen"
+            super().send(order, replace(send, actor=role), key=key)
+
+    run(state_machine_for(KIOSK, Open()), settings(FINDING, max_examples=20))
+    for walk in transitions(KIOSK):
+        follow(Open(), walk)
 
 
 def test_a_system_may_have_reasons_of_its_own_to_refuse() -> None:

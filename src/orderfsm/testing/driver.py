@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest import SkipTest
 
@@ -56,6 +57,9 @@ class Driver:
     system, and fails the test.
     """
 
+    roles: bool = True
+    """Whether the system asks who sends. Without it the chart does not ask either."""
+
     keys: bool = False
     """Whether a request may be sent again under the same idempotency key, and is then carried out once."""
 
@@ -81,9 +85,9 @@ class Driver:
     def worded(self, order: Any, send: Send) -> Send:
         """The send as the system can be told it: without what it has no field for, by an account that it knows.
 
-        The chart judges what is returned.
+        The chart judges what is returned. By default it is all told, but for the actor where there are no `roles`.
         """
-        return send
+        return send if self.roles else replace(send, actor=None)
 
     def arrange(self, order: Any, send: Send) -> None:
         """Let the system's guards read `send.facts`, and answer `send.guards`; `order` is None before it is opened.
