@@ -51,7 +51,7 @@ def mutate(trial: Trial) -> Answer:
     written = list(_drawn(report, trial.output)) if trial.output else []
     short = trial.least is not None and report.score < trial.least
     blocks: list[Block] = [*_blocks(report), *(f"written: {name}" for name in written)]
-    blocks += [f"FAIL {report.score:.1f} % is less than {trial.least:g} %"] if short else []
+    blocks += [f"FAIL {report.told} % is less than {trial.least:g} %"] if short else []
     return Answer(report.as_dict() | {"written": written}, blocks, int(short))
 
 
@@ -106,7 +106,7 @@ def _drawn(report: Report, output: str) -> Iterator[str]:
 
 
 def _blocks(report: Report) -> Iterator[Block]:
-    yield Heading(f"{len(report.verdicts)} mutants, {report.tests} tests: {report.score:.1f} % noticed")
+    yield Heading(f"{len(report.verdicts)} mutants, {report.tests} tests: {report.told} % noticed")
     yield _grid(report)
     if report.faced != "all":
         yield "survivors have faced only the tests that ask what they do otherwise"

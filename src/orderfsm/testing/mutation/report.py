@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
+from math import floor
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -34,9 +35,9 @@ class Outcome(StrEnum):
 class Verdict:
     """What has become of one mutant.
 
-    `by` is the node id of the test that has failed, or what is broken; then `told` is the end of the output. `asked` is
-    how many tests ask what the mutant does otherwise, `ran` how many have run. A survivor's `witness` is the shortest
-    attempt that would tell.
+    `by` is the node id of the test that has failed, or what is broken; `told` is the end of what was printed then.
+    `asked` is how many tests ask what the mutant does otherwise, `ran` how many have run. A survivor's `witness` is the
+    shortest attempt that would tell.
     """
 
     mutant: Mutant
@@ -106,6 +107,11 @@ class Report:
         return 100.0 * (counted - len(self.survivors)) / counted if counted else 100.0
 
     @property
+    def told(self) -> float:
+        """The score with one decimal, rounded down: what is told as 100 has no survivors, as 80 is not below 80."""
+        return floor(round(10 * self.score, 6)) / 10
+
+    @property
     def kinds(self) -> dict[str, Counter[Outcome]]:
         """Kind -> how many mutants had which outcome."""
         found: dict[str, Counter[Outcome]] = {}
@@ -121,7 +127,7 @@ class Report:
             "seconds": round(self.seconds, 3),
             "faced": self.faced,
             "left_out": self.left_out,
-            "score": round(self.score, 1),
+            "score": self.told,
             "outcomes": {str(outcome): len(self.of(outcome)) for outcome in Outcome},
             "verdicts": [verdict.as_dict() for verdict in self.verdicts],
         }
