@@ -23,7 +23,7 @@ from orderfsm.chart import START
 from orderfsm.cli.app import app
 from orderfsm.expression import parse
 from orderfsm.testing import Walk
-from orderfsm.testing.mutation import KINDS, Mutant, NoBaseline, Outcome, draw, mutants, mutate
+from orderfsm.testing.mutation import KINDS, Mutant, NoBaseline, Outcome, Report, Verdict, draw, mutants, mutate
 from orderfsm.testing.mutation.forks import Forks
 from orderfsm.testing.mutation.guards import loosened, tightened
 from orderfsm.testing.mutation.pool import _alone, _without, pool
@@ -312,13 +312,14 @@ def run(*arguments: str) -> tuple[int, str]:
 def test_a_known_suite_has_its_known_survivors(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And what its team has in the ini file does not matter: workers, coverage, warnings as errors."""
     monkeypatch.setenv("PYTEST_PLUGINS", "xdist.plugin")
-    (project / "pytest.ini").write_text("[pytest]\naddopts = -n auto --chart-coverage\nfilterwarnings = error\n")
+    options = "-n auto --chart-coverage --junitxml=report.xml"
+    (project / "pytest.ini").write_text(f"[pytest]\naddopts = {options}\nfilterwarnings = error\n")
     code, output = run("--json", "--output", "survived.svg", "--fail-under", "65")
     told = json.loads(output)
     verdicts = {each["mutant"]: each for each in told["verdicts"]}
     assert [each["mutant"] for each in told["verdicts"] if each["outcome"] == "survived"] == WEAK
     assert told["outcomes"] == {"killed": 14, "timed out": 0, "broken": 0, "survived": 13, "alike": 0}
-    assert (code, told["tests"], told["score"]) == (1, 7, 51.9)
+    assert (code, told["tests"], told["score"]) == (1, 7, 51.8)
     taken = verdicts[ONLY_ASKED]
     assert taken["asked"] == 0, "what a test only asks without taking a step is found out by running all tests"
     assert taken["by"] == "test_parcels.py::test_nothing_is_taken_twice"
@@ -382,22 +383,27 @@ def test_it_gets_somewhere():
     if here == "delivered":
         os._exit(3)
     assert here == "under_way"
-    assert life(TAKE, ("lose", {"reason": "lost"})) == "lost"
+    here = life(TAKE, ("lose", {"reason": "lost"}))
+    if here == "under_way":
+        pytest.exit("it did not even get lost")
+    assert here == "lost"
 """
 
 
 def test_what_ends_otherwise_than_by_a_failed_test_is_told_apart(project: Path) -> None:
     write(project, test_parcels=HARSH)
-    report = mutate([orderfsm.load("parcel.yaml")], kinds=["drop", "retarget"], jobs=2, patience=0.5)
-    killed, broken, _, slow, gone, *_ = report.verdicts
+    twice = [orderfsm.load("parcel.yaml"), orderfsm.read(PARCEL)]
+    report = mutate(twice, kinds=["drop", "retarget"], jobs=2, patience=0.5)
+    killed, broken, _, slow, gone, *_, short = report.verdicts
     assert [each.outcome for each in report.verdicts] == [
         Outcome.KILLED, *[Outcome.BROKEN] * 2, Outcome.TIMED_OUT, Outcome.BROKEN,
-        *[Outcome.SURVIVED] * 2, *[Outcome.KILLED] * 2,
+        *[Outcome.SURVIVED] * 2, Outcome.KILLED, Outcome.BROKEN,
     ]  # fmt: skip
     assert broken.by == "test_parcels.py"
     assert "ImportError: nothing to test" in broken.told
     assert str(slow.mutant).endswith("leads to packed")
     assert gone.by == "the process of the tests has ended"
+    assert short.by == "pytest, which exits with 2"
     assert killed.by == "test_parcels.py::test_it_gets_somewhere"
     assert report.score == pytest.approx(100 * 7 / 9)
 
@@ -418,7 +424,29 @@ def test_a_chart_that_the_tests_do_not_read_is_told() -> None:
     other = replace(read, read=frozenset({(chart.name, "1", "full")}))
     with pytest.raises(NoBaseline, match=r"has it, with another content; name the file that they read"):
         _verify_read(chart, other)
-    _verify_read(chart, replace(read, read=frozenset({(chart.name, chart.hash, "strict")})))
+    strict = replace(read, read=frozenset({(chart.name, chart.hash, "strict")}))
+    with pytest.raises(NoBaseline, match="under the profile strict, not under full; say --profile strict"):
+        _verify_read(chart, strict)
+    _verify_read(chart.restricted("strict"), strict)
+    with pytest.raises(NoBaseline, match="under the profile full, not under strict; say --profile full"):
+        _verify_read(chart.restricted("strict"), replace(read, read=frozenset({key(chart)})))
+
+
+SECOND = """
+import pathlib
+
+def test_once():
+    pathlib.Path(__file__).with_name("left").touch(exist_ok=False)
+"""
+
+
+def test_tests_that_pass_only_once_are_told_before_a_mutant_is_tried(project: Path) -> None:
+    """Each mutant would be noticed, and by none of its doing."""
+    write(project, test_second=SECOND)
+    code, output = run("--jobs", "1")
+    assert code == 2
+    assert "the tests pass once, but not again: test_second.py::test_once. Something is left over" in output
+    assert "FileExistsError" in output
 
 
 @pytest.mark.parametrize(
@@ -441,6 +469,14 @@ def test_a_chart_that_nobody_reads_has_no_mutants_to_try() -> None:
         mutate(chart)
     with pytest.raises(ValueError, match="faced is all or affected, not 'some'"):
         mutate(orderfsm.read(PARCEL), faced="some")
+
+
+def test_a_score_is_rounded_down() -> None:
+    """What has survivors is not 100 %, and what is told as too little is told as less."""
+    mutant = parcel("drop")[0]
+    verdicts = [Verdict(mutant, Outcome.KILLED)] * 1999
+    assert Report((), (*verdicts, Verdict(mutant, Outcome.SURVIVED)), 1, 0.0).told == 99.9
+    assert Report((), (*verdicts, Verdict(mutant, Outcome.ALIKE)), 1, 0.0).as_dict()["score"] == 100.0
 
 
 def test_a_sample_is_chosen_evenly() -> None:
@@ -475,6 +511,8 @@ def test_nothing_is_left_when_whoever_asked_is_gone(project: Path, tmp_path_fact
             told.append(ask(asked))
 
     with pool(NOTHING, frozenset(), 1, tmp_path_factory.mktemp("pool")) as ask:
+        with pytest.raises(NoBaseline, match=r"a run could not begin: .*nowhere"):
+            ask(replace(asked, folder=str(project / "nowhere")))
         thread = threading.Thread(target=hear, args=[ask])
         thread.start()
         wait(lambda: (project / "pids").exists())
@@ -502,7 +540,11 @@ def lives(pid: int) -> bool:
 
 
 AT_RANDOM = """
-from hypothesis import given, strategies
+from hypothesis import HealthCheck, given, settings, strategies
+
+def test_a_processor_that_is_busy_is_no_failure():
+    assert settings().deadline is None
+    assert HealthCheck.too_slow in settings().suppress_health_check
 
 @given(strategies.integers())
 def test_something_else(number):

@@ -7,18 +7,21 @@ slot and what it runs, so that nothing is left when the other end is gone, whate
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import os
 import pickle
 import signal
 import socket
+import sys
 import tempfile
+import traceback
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from select import select
-from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from .process import Answer
 from .substitution import Key, substituting
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 
     from .process import Job
 
-__all__ = ["TOLD", "Forks"]
+__all__ = ["TOLD", "Attended", "Forks"]
 
 READY = "ready"
 """What a slot says first."""
@@ -74,6 +77,8 @@ def _begun(work: Callable[[], object]) -> int:
     if child == 0:
         try:
             work()
+        except Exception:  # noqa: BLE001 - nobody else could tell it
+            traceback.print_exc()
         finally:
             os._exit(0)
     return child
@@ -102,49 +107,28 @@ def _say(stream: Any, what: object) -> None:
 
 
 def _run(job: Job, line: socket.socket) -> Answer:
-    """What a child makes of a job; it and all that it has started are gone afterwards."""
-    reading, writing = os.pipe()
-    child = _begun(partial(_child, job, writing, line))
-    os.close(writing)
-    with os.fdopen(reading, "rb") as answers:
-        try:
-            return _heard(answers, line, job.seconds)
-        finally:
-            for kill in (os.killpg, os.kill):  # all of its group; itself, where it has none of its own yet
-                with suppress(ProcessLookupError, PermissionError):
-                    kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-
-
-def _heard(answers: BinaryIO, line: socket.socket, seconds: float) -> Answer:
-    ready = select([answers.fileno(), line.fileno()], [], [], seconds)[0]
-    if line.fileno() in ready:  # nobody asks for two things at once: they have hung up
-        raise SystemExit
-    if not ready:
-        return Answer("timed out")
+    """What a child makes of a job."""
     try:
-        found: Answer = pickle.load(answers)  # noqa: S301 - of our own child
+        found: Answer = heard(partial(_ran, job), line, job.seconds)
+    except TimeoutError:
+        return Answer("timed out")
     except EOFError:
         return Answer("broken", "the process of the tests has ended")
     return found
 
 
-def _child(job: Job, writing: int, line: socket.socket) -> NoReturn:
-    """Run a job, with its output in a file."""
-    os.setsid()
-    line.close()
-    with tempfile.TemporaryFile() as output:
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        for stream in (1, 2):
-            os.dup2(output.fileno(), stream)
-        try:
+def _ran(job: Job) -> Answer:
+    """What becomes of a job in this process, with its output in a file; lost is what is no fault of the tests."""
+    try:
+        with tempfile.TemporaryFile() as output:
+            for stream in (1, 2):
+                os.dup2(output.fileno(), stream)
             answer = job.run()
-        except BaseException as error:  # noqa: BLE001 - whatever it was, it is told
-            answer = Answer("broken", repr(error))
-        if answer.outcome == "broken":
-            answer = replace(answer, told=_end(output))
-        os.write(writing, pickle.dumps(answer))
-    os._exit(0)
+            return answer if answer.outcome == "passed" else replace(answer, told=_end(output))
+    except OSError as error:  # of ours: the disk is full, say
+        return Answer("lost", str(error))
+    except BaseException as error:  # noqa: BLE001 - whatever it was, it is told
+        return Answer("broken", repr(error))
 
 
 def _end(output: Any) -> str:
@@ -152,3 +136,53 @@ def _end(output: Any) -> str:
     output.seek(0)
     text: str = output.read().decode(errors="replace")
     return text[-TOLD:]
+
+
+# --- a child
+
+
+@dataclass(frozen=True)
+class Attended:
+    """A request that runs for as long as whoever asks keeps the standard input open."""
+
+    request: Any
+
+    def run(self) -> Any:
+        """What the request makes of itself."""
+        return heard(self.request.run, sys.stdin.buffer)
+
+
+def heard(work: Callable[[], Any], line: Any, seconds: float | None = None) -> Any:
+    """What a child makes of some work; it and all that it has started are gone afterwards.
+
+    Raises TimeoutError when it takes longer, EOFError when it ends early, SystemExit when who is on the line hangs up.
+    """
+    reading, writing = os.pipe()
+    child = _begun(partial(_child, work, writing, line))
+    os.close(writing)
+    with os.fdopen(reading, "rb") as answers:
+        try:
+            ready = select([reading, line.fileno()], [], [], seconds)[0]
+            if line.fileno() in ready:  # nobody asks for two things at once: they have hung up
+                raise SystemExit
+            if not ready:
+                raise TimeoutError
+            return pickle.load(answers)  # noqa: S301 - of our own child
+        finally:
+            for kill in (os.killpg, os.kill):  # all of its group; itself, where it has none of its own yet
+                with suppress(ProcessLookupError, PermissionError):
+                    kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+
+
+def _child(work: Callable[[], Any], writing: int, line: Any) -> None:
+    """Do some work, with nothing to read, and end as a process does: what the work leaves to its end is done."""
+    os.setsid()
+    line.close()
+    atexit._clear()  # what was imported before the fork ends with the process that has imported it
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    found = pickle.dumps(work())
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    with os.fdopen(writing, "wb") as answers:
+        answers.write(found)

@@ -31,6 +31,9 @@ OVERRULED: dict[str, object] = {
     "chart_coverage": None,  # our own: it would watch instead of the recorder
     "chart_coverage_report": [],
     "chart_coverage_fail_under": "",
+    "randomly_reorganize": False,  # pytest-randomly: the same order and the same numbers for every mutant
+    "randomly_seed": 0,
+    "xmlpath": None,  # the team's report is of its own runs
     "usepdb": False,
     "no_header": True,  # it reads the metadata of every plugin, and nobody reads it
     "hypothesis_seed": "0",  # the same examples for every mutant
@@ -167,9 +170,8 @@ class Judge(_Apart):
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Leave out the tests that are not wanted."""
         _find_no_smaller_examples()
-        wanted = [item for item in items if self._wants(_name(item))]
-        config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
-        items[:] = wanted
+        config.hook.pytest_deselected(items=[item for item in items if not self._wants(_name(item))])
+        items[:] = [item for item in items if self._wants(_name(item))]
 
     def _wants(self, name: str) -> bool:
         return name not in self.but if self.only is None else name in self.only
@@ -195,8 +197,15 @@ def _find_no_smaller_examples() -> None:
     Nor does it remember examples: what one mutant has failed with must not meet the next one.
     """
     if "hypothesis" in sys.modules:
-        from hypothesis import Phase, settings
+        from hypothesis import HealthCheck, Phase, settings
 
-        phases = tuple(phase for phase in settings().phases if phase not in (Phase.shrink, Phase.explain))
-        settings.register_profile("orderfsm-mutation", settings(), phases=phases, deadline=None, database=None)
+        now = settings()
+        changed = settings(
+            now,
+            phases=tuple(phase for phase in now.phases if phase not in (Phase.shrink, Phase.explain)),
+            deadline=None,
+            suppress_health_check=(*now.suppress_health_check, HealthCheck.too_slow),  # several run at once
+            database=None,
+        )
+        settings.register_profile("orderfsm-mutation", changed)
         settings.load_profile("orderfsm-mutation")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from orderfsm.errors import OrderFsmError
 
-from .forks import TOLD, Forks
+from .forks import TOLD, Attended, Forks
 from .process import Answer
 
 if TYPE_CHECKING:
@@ -50,11 +50,28 @@ def asked(request: Any, folder: Path, *, seconds: float | None = None) -> Any:
     result = folder / "result"
     with _started(result) as process:
         try:
-            process.communicate(pickle.dumps(request), seconds)
+            if isinstance(request, Attended):
+                _attended(process, request)
+            else:
+                process.communicate(pickle.dumps(request), seconds)
         except BaseException:
             process.kill()
             raise
     return _result(result, process)
+
+
+def _attended(process: subprocess.Popen[bytes], request: Attended) -> None:
+    """Wait for a request for as long as it takes; whatever ends the waiting ends what it has started."""
+    assert process.stdin is not None  # noqa: S101 - it is a pipe
+    with suppress(BrokenPipeError):
+        process.stdin.write(pickle.dumps(request))
+        process.stdin.flush()
+    try:
+        process.wait()
+    finally:
+        with suppress(BrokenPipeError):
+            process.stdin.close()
+        process.wait(GRACE)
 
 
 def _started(result: Path, lines: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
@@ -115,6 +132,8 @@ def _told(line: socket.socket, job: Job) -> Answer:
             answer: Answer = pickle.load(stream)  # noqa: S301 - of our own child
         except EOFError:
             raise NoBaseline("the process that runs the tests with mutants has ended") from None
+    if answer.outcome == "lost":
+        raise NoBaseline(f"a run could not begin: {answer.by}")
     return answer
 
 

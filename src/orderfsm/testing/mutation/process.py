@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
     from orderfsm import Chart
 
-__all__ = ["Answer", "Baseline", "Job", "Probe"]
+__all__ = ["CUT_SHORT", "Answer", "Baseline", "Job", "Probe"]
 
-CANNOT_BEGIN = (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR)
+CUT_SHORT = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR)
+"""How pytest exits when it has not run all tests, though none has failed."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +96,12 @@ def _libraries() -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Answer:
-    """How a run with a mutant ended: `outcome` is passed, failed, broken (it cannot even begin) or timed out.
+    """How a run with a mutant ended: `outcome` is passed, failed, broken (it cannot even begin), timed out, or lost.
+
+    What is lost says nothing of the mutant: there was no room for the run's own files, say; `by` is the error.
 
     `by` is the test that has failed, or what is broken; `ran` is how many tests have run, `told` the
-    end of the output where something is broken.
+    end of the output unless they have passed.
     """
 
     outcome: str
@@ -134,6 +137,6 @@ class Job:
             shutil.rmtree(folder, ignore_errors=True)
         if judge.failed:
             return Answer("failed", judge.failed, judge.ran)
-        if judge.broken or code in CANNOT_BEGIN:
-            return Answer("broken", judge.broken or "pytest cannot begin", judge.ran)
+        if judge.broken or code in CUT_SHORT:
+            return Answer("broken", judge.broken or f"pytest, which exits with {int(code)}", judge.ran)
         return Answer("passed", "", judge.ran)

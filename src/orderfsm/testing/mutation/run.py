@@ -11,20 +11,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .changes import KINDS
+from .forks import Attended
 from .mutant import mutants
 from .pool import NoBaseline, asked, pool, printed
-from .process import Job, Probe
+from .process import CUT_SHORT, Job, Probe
 from .report import Outcome, Report, Verdict
 from .substitution import key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from orderfsm import Chart
 
     from .mutant import Mutant
     from .pool import Ask
-    from .process import Baseline
+    from .process import Answer, Baseline
+    from .substitution import Key
 
 __all__ = ["mutate"]
 
@@ -57,7 +59,8 @@ def mutate(
     Raises NoBaseline when the tests fail without a mutant or do not read the charts, ValueError for a chart that was
     not read from a document.
     """
-    every = (charts,) if not isinstance(charts, (list, tuple)) else tuple(charts)
+    given = charts if isinstance(charts, (list, tuple)) else (charts,)
+    every = tuple({key(chart): chart for chart in given}.values())
     _verify(every, faced)
     found = list(chain.from_iterable(mutants(chart, kinds=kinds) for chart in every))
     chosen = found if sample is None else _evenly(found, sample)
@@ -100,7 +103,7 @@ def _witnessed(verdict: Verdict) -> Verdict:
 
 def _baseline(charts: Sequence[Chart], arguments: tuple[str, ...], folder: Path) -> Baseline:
     probe = Probe(arguments, frozenset(chart.name for chart in charts), str(folder / "baseline"))
-    found: Baseline = asked(probe, folder)
+    found: Baseline = asked(Attended(probe) if hasattr(os, "fork") else probe, folder)
     command = " ".join(["pytest", *arguments])
     if found.failures:
         more = f" and {len(found.failures) - 5} more" if len(found.failures) > 5 else ""
@@ -109,6 +112,8 @@ def _baseline(charts: Sequence[Chart], arguments: tuple[str, ...], folder: Path)
             f"`{command}` has to pass before it can tell anything of mutants",
             printed(folder),
         )
+    if found.tests and found.code in CUT_SHORT:
+        raise NoBaseline(f"without a mutant `{command}` is cut short; it exits with {found.code}", printed(folder))
     if not found.tests:
         said = f"`{command}` runs no test here (it exits with {found.code}); say behind -- where they are"
         raise NoBaseline(said, printed(folder))
@@ -119,8 +124,14 @@ def _baseline(charts: Sequence[Chart], arguments: tuple[str, ...], folder: Path)
 
 def _verify_read(chart: Chart, baseline: Baseline) -> None:
     """Raise NoBaseline for a chart that the tests do not read: nothing could take its place."""
-    if key(chart)[:2] in {each[:2] for each in baseline.read}:
+    profiles = sorted(profile for *document, profile in baseline.read if tuple(document) == key(chart)[:2])
+    if chart.profile in profiles:
         return
+    if profiles:
+        raise NoBaseline(
+            f"the tests read {chart.name} under the profile {profiles[0]}, not under {chart.profile}; "
+            f"say --profile {profiles[0]}"
+        )
     names = sorted({name for name, _, _ in baseline.read})
     other = "with another content" if chart.name in names else f"but {', '.join(names) or 'no chart at all'}"
     raise NoBaseline(
@@ -143,10 +154,32 @@ class _Trial:
 
     def verdicts(self, chosen: Sequence[Mutant], jobs: int) -> Iterator[Verdict]:
         """What becomes of mutants, in their order; so many are tried at once."""
-        keys = frozenset(key(mutant.original) for mutant in chosen)
+        if not chosen:
+            return
+        keys, jobs = frozenset(key(mutant.original) for mutant in chosen), min(jobs, len(chosen))
         with ThreadPoolExecutor(jobs) as threads, pool(self.baseline, keys, jobs, Path(self.folder)) as ask:
+            self._verify(list(threads.map(ask, [self._control(chosen)] * jobs)))
             waiting = [threads.submit(self.verdict, mutant, ask) for mutant in chosen]
             yield from (_witnessed(each.result()) for each in waiting)
+
+    def _control(self, chosen: Sequence[Mutant]) -> Job:
+        """All tests, with every chart in its own place, and time enough."""
+        charts = {key(mutant.original): replace(mutant.original) for mutant in chosen}
+        patient = replace(self, patience=max(self.patience, PATIENCE))
+        return patient._others(charts, frozenset(), frozenset(self.baseline.tests))
+
+    def _verify(self, answers: Sequence[Answer]) -> None:
+        """Raise NoBaseline where tests that pass by themselves do not when they run as they do with mutants."""
+        for answer in answers:
+            if answer.outcome != "passed":
+                again = f"{len(answers)} times at once" if len(answers) > 1 else "again"
+                remedy = "; try --jobs 1" if len(answers) > 1 else ""
+                raise NoBaseline(
+                    f"without a mutant the tests pass once, but not {again}: {answer.by or answer.outcome}. Something "
+                    "is left over or shared (a file, a database, a port), they pass by chance, or they need another "
+                    f"order of imports{remedy}",
+                    answer.told,
+                )
 
     def verdict(self, mutant: Mutant, ask: Ask) -> Verdict:
         """What becomes of a mutant; a survivor's witness is not looked for yet."""
@@ -170,7 +203,7 @@ class _Trial:
 
     def _jobs(self, mutant: Mutant, asking: frozenset[str]) -> Iterator[Job]:
         """First the tests that ask; then the others, in one go with these where that takes less than to begin again."""
-        charts, tests = {key(mutant.original): replace(mutant.chart)}, self.baseline.tests
+        charts, tests = {key(mutant.original): replace(mutant.chart)}, self.baseline.tests  # without its table
         rest = frozenset(tests) - asking if self.faced == "all" else frozenset()
         if rest and self._took(rest) < BRIEF:
             asking, rest = frozenset(), frozenset(tests)
@@ -178,7 +211,11 @@ class _Trial:
             files = tuple(dict.fromkeys(test.file for name, test in tests.items() if name in asking))
             yield Job(charts, self.arguments, asking, frozenset(), files, self._allowed(asking), self.folder)
         if rest:
-            yield Job(charts, self.arguments, None, asking, (), self._allowed(rest), self.folder)
+            yield self._others(charts, asking, rest)
+
+    def _others(self, charts: Mapping[Key, Chart], but: frozenset[str], rest: frozenset[str]) -> Job:
+        """A run of all tests but some."""
+        return Job(charts, self.arguments, None, but, (), self._allowed(rest), self.folder)
 
     def _took(self, names: frozenset[str]) -> float:
         return sum(self.baseline.tests[name].seconds for name in names)

@@ -35,7 +35,6 @@ class _Substitution:
     def of(self, chart: Chart) -> Chart:
         """The mutant of a chart, called as its file was; the chart itself where there is none."""
         known = key(chart)
-        self.seen.add(known)
         mutant = self.mutants.get(known)
         if mutant is None:
             return chart
@@ -56,6 +55,7 @@ def substituting(mutants: Mapping[Key, Chart]) -> Iterator[set[Key]]:
         return substitution.of(read(document))
 
     def under(full: Chart, profile: str) -> Chart:
+        substitution.seen.add((full.name, full.hash, profile))  # every chart that is read comes by here
         return substitution.of(restricted(full, profile))
 
     catalogue._read.cache_clear()
