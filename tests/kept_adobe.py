@@ -147,5 +147,5 @@ def served(database: Engine, **options: Any) -> Iterator[Api]:
     clock, app = Clock(), FastAPI()
     given = {"sessions": partial(Session, database), "authenticate": WHO.get, "clock": clock}
     app.include_router(adobe.router(**given | options))
-    with client(app, timeout=30) as http:
+    with client(app) as http:
         yield Api(http, database, clock)

@@ -50,7 +50,7 @@ def test_the_service_serves(tmp_path: Path) -> None:
             assert server.stderr is not None
             url = next(found[1] for line in server.stderr if (found := re.search(r"running on (http://\S+)", line)))
             customer, provider = ({"Authorization": f"Bearer {who}-token"} for who in ("forest", "sat"))
-            with httpx.Client(base_url=url) as client:
+            with httpx.Client(base_url=url, timeout=60) as client:
                 opened = client.post("/api/surveys", json={"payload": {"area": "Harz"}}, headers=customer)
                 survey = opened.headers["location"]
                 sent = client.post(f"{survey}/events", json={"event": "accept"}, headers=provider)

@@ -935,7 +935,7 @@ def around(app: FastAPI, way: str) -> Iterator[tuple[httpx.Client, str]]:
         with client(outer) as api:
             yield api, ""
     elif way == "root path of the server":
-        with serving(app, root_path="/deep") as url, httpx.Client(base_url=url) as api:
+        with serving(app, root_path="/deep") as url, httpx.Client(base_url=url, timeout=60) as api:
             yield api, "/deep"
     else:
 

@@ -372,6 +372,11 @@ def test_a_server_that_is_not_there_is_a_fault_that_says_what_was_asked() -> Non
     assert found.value.__notes__ == ["asked was POST /orders/1/events, as desk"]
 
 
+def test_headers_are_a_function() -> None:
+    with pytest.raises(TypeError, match=r"headers is {'X-Token': 'a'}; give a function of the actor who asks"):
+        GenericDriver(answering(200), headers={"X-Token": "a"})  # type: ignore[arg-type]
+
+
 def test_whoever_has_no_headers_cannot_ask() -> None:
     with pytest.raises(Unsent, match=r"nobody asks as ghost: headers\(actor\) gives None"):
         driver(answering(200)).send("/orders/1", Send("lend", actor="ghost"))

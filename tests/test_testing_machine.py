@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 import orderfsm
-from orderfsm import Chart
+from orderfsm import Actor, Chart, Link, Reason
 from orderfsm.coverage import Collector, Measured
 from orderfsm.lifecycle import Lifecycle
 from orderfsm.pytest_plugin import Clock
@@ -186,7 +186,7 @@ class Told(Driver):
         return self.shown[0]
 
 
-OPENED = Walk.of(KIOSK, [Send("open", actor="guest", reason="no_time")])
+OPENED = Walk.of(KIOSK, [Send("open", actor="guest", reason="no_time", links=(Link("receipt", "/1"),))])
 
 
 @pytest.mark.parametrize(
@@ -212,6 +212,19 @@ OPENED = Walk.of(KIOSK, [Send("open", actor="guest", reason="no_time")])
                 "entry 1 of the history has the reason sold_out, the chart no_time"
             ),
         ),
+        (
+            Shown("received", [{"after": "received", "actor": None, "reason": None, "links": []}]),
+            (
+                "entry 1 of the history has no actor, the chart guest; "
+                "entry 1 of the history has no reason, the chart no_time; "
+                "entry 1 of the history lacks the link receipt"
+            ),
+        ),
+        (
+            Shown("received", [("open", "received")]),
+            "entry 1 of the history tells none of after, event, actor and reason: ('open', 'received')",
+        ),
+        (Shown("received", [{"after": 1}]), "entry 1 of the history has the state 1, the chart received"),
     ],
 )
 def test_what_differs_is_told(shown: Shown, said: str) -> None:
@@ -228,10 +241,40 @@ def test_what_differs_is_told(shown: Shown, said: str) -> None:
         Shown("received", [{"code": "received"}]),
         Shown("received", [{"after": "received", "actor": {"role": "guest"}, "reason": "no_time"}]),
         Shown("received", OPENED.entries),
+        Shown("received", (entry for entry in OPENED.entries)),  # type: ignore[arg-type]
+        Shown("received", [{"after": "received", "links": [{"rel": "self"}, {"rel": "receipt"}]}]),
     ],
 )
 def test_what_is_not_shown_is_not_compared(shown: Shown) -> None:
     follow(Told(shown), OPENED)
+
+
+def test_the_text_of_a_reason_is_compared_where_it_has_no_code() -> None:
+    chart = orderfsm.read(KIOSK_YAML.replace("reasons: {open: false, codes:", "reasons: {open: true, codes:"))
+    walk = Walk.of(chart, [Send("open", reason=Reason(text="hungry"))])
+    follow(Told(Shown("received", [{"after": "received", "reason": {"code": "other", "text": "hungry"}}])), walk)
+    with pytest.raises(Disagreement, match="has the reason sleepy, the chart hungry"):
+        follow(Told(Shown("received", [{"after": "received", "reason": {"text": "sleepy"}}])), walk)
+
+
+@pytest.mark.parametrize("shown", ["received", ("received", None), Shown(1008), Shown("received", "received"), None])
+def test_what_look_returns_has_to_be_something_that_can_be_compared(shown: Any) -> None:
+    with pytest.raises(TypeError, match=r"^Told.look returned .*; (return a Shown|the history is a list)") as fault:
+        follow(Told(shown), OPENED)
+    assert "this came of Send('open'" in fault.value.__notes__[0]
+
+
+def test_an_opening_that_should_have_been_refused_is_told_without_a_scenario() -> None:
+    with pytest.raises(Disagreement) as disagreement:
+        follow(Told(Shown("received")), Attempt.judged(Walk(KIOSK), Send("open", reason="hunger")))
+    assert str(disagreement.value).endswith("\n\nNo scenario tells it: each begins with an order that is open.\n")
+
+
+def test_a_scenario_that_cannot_tell_all_says_so() -> None:
+    walk = Walk.of(KIOSK, [Send("open"), Send("cancel", actor=Actor("guest", "g1"))])
+    with pytest.raises(Disagreement) as disagreement:
+        follow(Told(Shown("received")), walk)
+    assert "As a scenario of tests/kiosk, as far as one can tell it:" in str(disagreement.value)
 
 
 def test_a_public_code_will_do_and_so_will_an_alias_of_it() -> None:
@@ -280,6 +323,17 @@ def test_a_system_that_knows_no_roles_is_not_asked_for_them() -> None:
         follow(Open(), walk)
 
 
+def test_words_of_its_own_are_not_compared_where_a_system_has_reasons_of_its_own() -> None:
+    class SoldOut(Told):
+        def send(self, order: None, send: Send, *, key: str | None = None) -> None:
+            raise Declined("sold-out")
+
+    attempt = Attempt.judged(OPENED, Send("serve", actor="kitchen"))
+    follow(SoldOut(Shown("received")), attempt, own_refusals="serve")
+    with pytest.raises(Disagreement, match="with not-enabled, the system with sold-out"):
+        follow(SoldOut(Shown("received")), attempt, own_refusals="cook")
+
+
 def test_a_system_may_have_reasons_of_its_own_to_refuse() -> None:
     class Picky(KioskDriver):
         def send(self, order: int, send: Send, *, key: str | None = None) -> None:
@@ -297,6 +351,12 @@ def test_a_system_may_have_reasons_of_its_own_to_refuse() -> None:
 # --- what cannot be sent
 
 
+class Timeless(KioskDriver):
+    """Cannot set the clock, and says that timers are swept."""
+
+    clock = False
+
+
 class Blind(KioskDriver):
     """Cannot set the clock, and has no way to refuse."""
 
@@ -311,7 +371,10 @@ class Blind(KioskDriver):
 def test_what_a_driver_cannot_send_is_passed_over_and_counted() -> None:
     machine = state_machine_for(KIOSK, Blind())
     run(machine, settings(FINDING, max_examples=25))
-    assert set(machine.passed_over) == {"only the cook can refuse, in the kitchen"}
+    assert set(machine.passed_over) == {
+        "only the cook can refuse, in the kitchen",
+        "what timers make due: the driver has no timers",
+    }
     assert machine.passed_over.total() > 1
     skipped = [walk for walk in transitions(KIOSK) if any(send.event == "refuse" for send in walk.sends)]
     assert skipped
@@ -342,6 +405,81 @@ def test_a_system_in_which_no_order_can_be_opened_is_not_tested() -> None:
 
     with pytest.raises(SkipTest, match="no order can be opened: orders are opened by telephone"):
         run(state_machine_for(KIOSK, Closed()), FEW)
+
+
+def test_an_order_is_opened_by_whoever_can_when_others_cannot() -> None:
+    class AtTheCounter(KioskDriver):
+        def open(self, send: Send, *, key: str | None = None) -> int:
+            if send.actor != "guest":
+                raise Unsent("only guests order")
+            return super().open(send, key=key)
+
+    chart = orderfsm.read(KIOSK_YAML.replace("events:", 'events:\n  open: {from: "[*]", to: received, by: [kitchen, guest]}'))
+    machine = state_machine_for(chart, AtTheCounter("wrong target"))
+    with pytest.raises(Disagreement, match="shows accepted"):
+        run(machine, FINDING)
+    assert machine.passed_over["only guests order"]
+
+
+def test_a_sweep_whose_facts_cannot_be_arranged_is_passed_over() -> None:
+    class Unarranged(KioskDriver):
+        arrange = Driver.arrange
+
+    chart = orderfsm.read(KIOSK_YAML.replace("by: [kitchen, system]}", "by: [kitchen, system], when: not order.vip}"))
+    machine = state_machine_for(chart, Unarranged("wrong target"))
+    with pytest.raises(Disagreement, match="shows accepted"):
+        run(machine, FINDING)
+    assert any(why.startswith("guards of lapse ask for order") for why in machine.passed_over)
+
+
+def test_keys_are_never_used_again_by_later_lives() -> None:
+    """A system keeps what it was sent, and examples begin anew."""
+    keys: list[str | None] = []
+
+    class Keeping(KioskDriver):
+        def open(self, send: Send, *, key: str | None = None) -> int:
+            keys.append(key)
+            return super().open(send, key=key)
+
+    for _ in range(2):
+        follow(Keeping(), OPENED)
+    assert len(set(keys)) == 2
+    assert None not in keys
+
+
+def test_what_follow_alone_does_not_show_is_not_said_to_be_shown() -> None:
+    told = str(found("double write"))
+    assert "To try it again" not in told
+    assert "What was sent to the order; it takes a redelivery besides" in told
+    assert "it takes a sweep besides" in str(found("no timer"))
+    assert "it takes what was sent to another order besides" in str(found("all orders"))
+
+
+@pytest.mark.parametrize("where", ["look", "sweep", "again"])
+def test_a_fault_has_the_life_that_led_there_wherever_it_happens(where: str) -> None:
+    class Broken(KioskDriver):
+        seen: set[str | None] = set()
+
+        def look(self, order: int) -> Shown:
+            return self.fault() if where == "look" else super().look(order)
+
+        def sweep(self) -> None:
+            super().sweep()
+            if where == "sweep" and self.kiosk.meals:
+                self.fault()
+
+        def send(self, order: int, send: Send, *, key: str | None = None) -> None:
+            if where == "again" and key in self.seen:
+                self.fault()
+            super().send(order, send, key=key)
+            self.seen.add(key)
+
+        def fault(self) -> Any:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError) as fault:
+        run(state_machine_for(KIOSK, Broken()), FINDING)
+    assert any("as a scenario:\n- title:" in note for note in fault.value.__notes__)
 
 
 def test_events_are_sent_whatever_they_are_called() -> None:
@@ -388,6 +526,10 @@ events: {go: {from: a, to: b, when: days_since("a") >= 3}}
     )
     with pytest.raises(Unsent, match="go asks for what only the chart is told: the time"):
         follow(Told(Shown("a")), transitions(chart)[0])
+    machine = state_machine_for(chart, Told(Shown("a")), own_refusals="*")
+    with pytest.raises(Disagreement):
+        run(machine, FEW)
+    assert machine.passed_over["go asks for what only the chart is told: the time, or facts that were not given"]
 
 
 @pytest.mark.parametrize(
@@ -397,6 +539,10 @@ events: {go: {from: a, to: b, when: days_since("a") >= 3}}
         (lambda: state_machine_for(KIOSK, KioskDriver(), own_refusals="eat"), ValueError, "names eat, no event of"),
         (lambda: state_machine_for(KIOSK, KioskDriver(), orders=0), ValueError, "at least 1"),
         (lambda: follow(Driver(), OPENED), NotImplementedError, "write open"),
+        (lambda: follow(OPENED, KioskDriver()), TypeError, "give an instance of a subclass"),
+        (lambda: follow(KioskDriver(), KIOSK), TypeError, "give a Walk or an Attempt"),
+        (lambda: follow(KioskDriver(), OPENED, own_refusals=["eat"]), ValueError, "names eat, no event of"),
+        (lambda: state_machine_for(KIOSK, Timeless()), ValueError, "Timeless has timers and no clock"),
         (lambda: LifecycleDriver(lifecycle(KIOSK), engine("sqlite://")).session, RuntimeError, "call begin"),
     ],
 )  # fmt: skip

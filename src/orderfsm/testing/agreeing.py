@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from orderfsm.checks.rules import BROKEN, Monitor, law
 from orderfsm.corrections import field_of
-from orderfsm.history import Actor, Reason
 from orderfsm.table import compile
 
 from .send import Attempt, Walk
@@ -23,19 +23,32 @@ __all__ = ["Disagreement", "Laws", "differences"]
 
 
 class Disagreement(AssertionError):
-    """The system under test does not do what the chart says; `tried` is the walk or the attempt that shows it."""
+    """The system under test does not do what the chart says; `tried` is the walk or the attempt that shows it.
 
-    def __init__(self, said: str, tried: Walk | Attempt) -> None:
+    `beside` is what it takes besides (a sweep, a redelivery, another order), where `follow` alone does not show it.
+    """
+
+    def __init__(self, said: str, tried: Walk | Attempt, *, beside: str = "") -> None:
         super().__init__(said)
         self.said = said
         self.tried = tried
+        self.beside = beside
 
     def __str__(self) -> str:
-        chart = self.tried.chart if isinstance(self.tried, Walk) else self.tried.walk.chart
-        return (
-            f"{self.said}\n\nTo try it again:\n\n    follow(driver, {self.tried!r})\n\n"
-            f"As a scenario of {chart.name}, which the chart keeps:\n\n{indent(self.tried.scenario(), '    ')}"
-        )
+        again = "To try it again:"
+        if self.beside:
+            again = f"What was sent to the order; it takes {self.beside} besides, so that this alone does not show it:"
+        return f"{self.said}\n\n{again}\n\n    follow(driver, {self.tried!r})\n\n{_scenario(self.tried)}"
+
+
+def _scenario(tried: Walk | Attempt) -> str:
+    """The scenario, and whether the chart keeps it as it stands."""
+    walk = tried if isinstance(tried, Walk) else tried.walk
+    if isinstance(tried, Attempt) and not walk.sends and tried.step is None:
+        return "No scenario tells it: each begins with an order that is open.\n"
+    told = tried.scenario()
+    kept = "as far as one can tell it" if "  # " in told else "which the chart keeps"
+    return f"As a scenario of {walk.chart.name}, {kept}:\n\n{indent(told, '    ')}"
 
 
 # --- state and history
@@ -56,45 +69,65 @@ def _shows(seen: str | None) -> str:
     return "has no such order" if seen is None else f"shows {seen}"
 
 
-def _names(chart: Chart, configuration: str, code: str | None, seen: str | None) -> bool:
+def _names(chart: Chart, configuration: str, code: str | None, seen: Any) -> bool:
     """Whether what is shown names a configuration: its text, its public code, or an alias of that."""
-    return seen is not None and chart.aliases.get(seen, seen) in (configuration, code)
+    return isinstance(seen, str) and chart.aliases.get(seen, seen) in (configuration, code)
 
 
-def _history(chart: Chart, walk: Walk, entries: Any) -> Iterator[str]:
+def _history(chart: Chart, walk: Walk, entries: Sequence[Any]) -> Iterator[str]:
     for place, (expected, entry) in enumerate(zip(walk.entries, entries, strict=False), 1):
-        for name, chart_says, shown in _fields(chart, expected, entry):
-            yield f"entry {place} of the history has the {name} {shown}, the chart {chart_says}"
+        for said in _unlike(chart, expected, entry):
+            yield f"entry {place} of the history {said}"
     if len(entries) != len(walk):
         last = f", the last one {_text(entries[-1])}" if len(entries) > len(walk) else ""
         yield f"the order has taken {len(walk)} events, its history has {len(entries)} entries{last}"
 
 
-def _fields(chart: Chart, expected: Entry, entry: Any) -> Iterator[tuple[str, Any, Any]]:
-    """What an entry tells otherwise; what it does not tell is left out."""
+def _unlike(chart: Chart, expected: Entry, entry: Any) -> Iterator[str]:
+    """What an entry tells otherwise; what it does not tell is left out, but there has to be something."""
     after = entry if isinstance(entry, str) else field_of(entry, "after") or field_of(entry, "code")
+    event = None if isinstance(entry, str) else field_of(entry, "event")
+    if not any((after, event, *(field_of(entry, name) for name in ("actor", "reason")))):
+        yield f"tells none of after, event, actor and reason: {entry!r}"
     if after is not None and not _names(chart, str(expected.after), expected.code, after):
-        yield "state", expected.after, after
-    if isinstance(entry, str):
-        return
-    if field_of(entry, "event") not in (None, expected.event):
-        yield "event", expected.event, field_of(entry, "event")
-    for name, read in (("actor", _role), ("reason", _code)):
-        chart_says, shown = read(getattr(expected, name)), read(field_of(entry, name))
-        if shown is not None and chart_says is not None and shown != chart_says:
-            yield name, chart_says, shown
+        yield f"has the state {_word(after)}, the chart {expected.after}"
+    if event not in (None, expected.event):
+        yield f"has the event {_word(event)}, the chart {expected.event}"
+    if not isinstance(entry, str):
+        yield from _brought(expected, entry)
 
 
-def _role(actor: Any) -> str | None:
-    return actor.role if isinstance(actor, Actor) else _member(actor, "role")
+def _brought(expected: Entry, entry: Any) -> Iterator[str]:
+    """What came along with the event, and is told otherwise: who sent it, why, and what it refers to."""
+    reason = expected.reason
+    part = "code" if reason is not None and reason.code else "text"
+    for name, member in (("actor", "role"), ("reason", part)):
+        sent, shown = getattr(expected, name), _told(entry, name)
+        sent, shown = (each and _member(each, member) for each in (sent, shown))
+        if sent and shown is not _UNTOLD and shown != sent:
+            yield f"has the {name} {_word(shown)}, the chart {sent}" if shown else f"has no {name}, the chart {sent}"
+    links = _told(entry, "links")
+    if links is None or isinstance(links, list | tuple):
+        shown_rels = [_member(link, "rel") for link in links or ()]
+        yield from (f"lacks the link {link.rel}" for link in expected.links if link.rel not in shown_rels)
 
 
-def _code(reason: Any) -> str | None:
-    return reason.code if isinstance(reason, Reason) else _member(reason, "code")
+_UNTOLD: Any = object()
+"""What stands for a field that an entry does not have."""
 
 
-def _member(value: Any, name: str) -> str | None:
-    return value if isinstance(value, str) or value is None else field_of(value, name)
+def _told(value: Any, name: str) -> Any:
+    """A field of an object or a mapping."""
+    return value.get(name, _UNTOLD) if isinstance(value, Mapping) else getattr(value, name, _UNTOLD)
+
+
+def _member(value: Any, name: str) -> Any:
+    """A field of an actor, a reason or a link; a text stands for whichever is asked."""
+    return value if value is _UNTOLD or isinstance(value, str) else _told(value, name)
+
+
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) else repr(value)
 
 
 def _text(entry: Any) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterable
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from unittest import SkipTest
@@ -12,18 +13,18 @@ from orderfsm import Actor, Conflict, GuardFailed, MissingGuard, Refused
 from orderfsm.timers import Pending, advance, by_step
 
 from .agreeing import Disagreement, Laws, differences
-from .driver import Declined
+from .driver import Declined, Shown
 from .send import Attempt, Send, Walk
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
     from datetime import datetime
 
     from orderfsm import Chart, Step
 
     from .driver import Driver
 
-__all__ = ["Life", "Sent", "named"]
+__all__ = ["Life", "Sent", "noting"]
 
 UNTOLD = ("guard-failed", "missing-guard")
 """What the chart itself cannot decide: facts are missing, so that nothing is known of what the system should do."""
@@ -31,9 +32,17 @@ UNTOLD = ("guard-failed", "missing-guard")
 _NO = (Refused, Declined)
 
 
-def named(own_refusals: Collection[str]) -> tuple[str, ...]:
-    """The events that a system may refuse for reasons of its own; a text names one."""
-    return (own_refusals,) if isinstance(own_refusals, str) else tuple(own_refusals)
+@contextmanager
+def noting(tried: Iterable[Walk | Attempt], told: str) -> Iterator[None]:
+    """What the system raises that is no refusal gets a note of what it came of, with the lives that led there."""
+    try:
+        yield
+    except (SkipTest, Disagreement):
+        raise
+    except Exception as error:
+        scenarios = "".join(each.scenario() for each in tried)
+        error.add_note(f"this came of {told}; as a scenario:\n{scenarios}")
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +83,13 @@ class Life:
         attempt = Attempt.judged(self.walk, send)
         if attempt.refused in UNTOLD:
             return None
-        self._driver.arrange(self.order, send)
-        refusal = self._refusal(attempt, key)
-        if refusal is None and attempt.step is not None:
-            self._take(attempt)
-            self.keyed += [Sent(send, key, opens=len(self.walk) == 1)] if key is not None else []
-        self.agree(attempt)
+        with noting([attempt], f"{send!r} in {self._here}"):
+            self._driver.arrange(self.order, send)
+            refusal = self._refusal(attempt, key)
+            if refusal is None and attempt.step is not None:
+                self._take(attempt)
+                self.keyed += [Sent(send, key, opens=len(self.walk) == 1)] if key is not None else []
+            self.agree(attempt)
         if (refusal is None) is (attempt.step is not None):
             self._tell(attempt)
         return attempt
@@ -91,11 +101,6 @@ class Life:
         except _NO as refusal:
             self._compare(attempt, refusal)
             return refusal
-        except SkipTest:
-            raise
-        except Exception as error:
-            error.add_note(f"this came of {attempt.send!r} in {self._here}; as a scenario:\n{attempt.scenario()}")
-            raise
         if attempt.step is None:
             blocker = f" ({attempt.blocker})" if attempt.blocker != attempt.refused else ""
             said = f"the chart refuses {attempt.send} in {self._here} with {attempt.refused}{blocker}"
@@ -112,11 +117,13 @@ class Life:
     def _compare(self, attempt: Attempt, refusal: Exception) -> None:
         """Raise Disagreement for a refusal that is not the chart's."""
         told = f"{attempt.send} in {self._here}"
-        if attempt.step is not None and not {attempt.send.event, "*"} & set(self._own):
+        if {attempt.send.event, "*"} & set(self._own):
+            return
+        if attempt.step is not None:
             said = f"the chart takes {told} to {attempt.step.after}"
             raise Disagreement(f"{said}, the system refuses it: {refusal}", attempt)
         code = getattr(refusal, "code", "")
-        if attempt.step is None and code not in ("", attempt.refused):
+        if code not in ("", attempt.refused):
             raise Disagreement(
                 f"the chart refuses {told} with {attempt.refused}, the system with {code}: {refusal}", attempt
             )
@@ -125,36 +132,40 @@ class Life:
         """What the system shows after what it should not have taken, and which rules that breaks."""
         if not self._opened:
             return ""
-        seen = self._driver.look(self.order).configuration
+        seen = self._look().configuration
         broken = self._laws.broken(seen)
         return f" and shows {seen}" + "".join(f"; that breaks the rule {text!r}" for text in broken)
 
     def again(self, sent: Sent) -> None:
         """Deliver a request again under its key: it has to succeed, and to change nothing."""
         told = f"{sent.send} was sent again under its key {sent.key!r}"
-        try:
-            if sent.opens:
-                self._opened_again(sent, told)
-            else:
-                self._driver.send(self.order, sent.send, key=sent.key)
-        except _NO as refusal:
-            raise Disagreement(f"{told}, and is refused: {refusal}", self.walk) from refusal
-        self.agree(self.walk, said=f"{told}; ")
+        with noting([self.walk], f"{sent.send!r}, sent again under its key"):
+            try:
+                if sent.opens:
+                    self._opened_again(sent, told)
+                else:
+                    self._driver.send(self.order, sent.send, key=sent.key)
+            except _NO as refusal:
+                said = f"{told}, and is refused: {refusal}"
+                raise Disagreement(said, self.walk, beside="a redelivery") from refusal
+            self.agree(self.walk, said=f"{told}; ", beside="a redelivery")
 
     def _opened_again(self, sent: Sent, told: str) -> None:
         order = self._driver.open(sent.send, key=sent.key)
         if order != self.order:
-            raise Disagreement(f"{told}, and opens another order: {order!r} beside {self.order!r}", self.walk)
+            said = f"{told}, and opens another order: {order!r} beside {self.order!r}"
+            raise Disagreement(said, self.walk, beside="a redelivery")
 
     def reuse(self, sent: Sent, send: Send) -> None:
         """Send something else under a key that was used: it has to be refused."""
-        send = self._driver.worded(self.order, send)
-        self._driver.arrange(self.order, send)
-        with suppress(*_NO, Conflict):
-            self._driver.send(self.order, send, key=sent.key)
-            said = f"{send} was sent under the key {sent.key!r} of {sent.send}, and is not refused"
-            raise Disagreement(said, self.walk)
-        self.agree(self.walk, said=f"{send} was sent under a key that {sent.send} has used; ")
+        send, beside = self._driver.worded(self.order, send), "a request under a used key"
+        with noting([self.walk], f"{send!r}, sent under the key of {sent.send}"):
+            self._driver.arrange(self.order, send)
+            with suppress(*_NO, Conflict):
+                self._driver.send(self.order, send, key=sent.key)
+                said = f"{send} was sent under the key {sent.key!r} of {sent.send}, and is not refused"
+                raise Disagreement(said, self.walk, beside=beside)
+            self.agree(self.walk, said=f"{send} was sent under a key that {sent.send} has used; ", beside=beside)
 
     def _take(self, attempt: Attempt) -> None:
         assert attempt.step is not None  # noqa: S101
@@ -187,18 +198,32 @@ class Life:
     def _here(self) -> str:
         return str(self.walk.configuration or "the beginning")
 
-    def agree(self, tried: Walk | Attempt, *, said: str = "") -> None:
-        """Raise Disagreement when what is shown of the order is not what the chart says, or breaks one of its rules."""
+    def _look(self) -> Shown:
+        """What is shown of the order. Raises TypeError when that is nothing that could be compared."""
+        shown = self._driver.look(self.order)
+        if not isinstance(shown, Shown) or not isinstance(shown.configuration, str | None):
+            asked = "return a Shown, whose first is the state as a text, or None where there is no such order"
+            raise TypeError(f"{type(self._driver).__name__}.look returned {shown!r}; {asked}")
+        if isinstance(shown.entries, str) or not isinstance(shown.entries, Iterable | None):
+            asked = "the history is a list of entries or of codes, or None where none is kept"
+            raise TypeError(f"{type(self._driver).__name__}.look returned {shown!r}; {asked}")
+        return shown if shown.entries is None else shown._replace(entries=list(shown.entries))
+
+    def agree(self, tried: Walk | Attempt, *, said: str = "", beside: str = "") -> None:
+        """Raise Disagreement when what is shown of the order is not what the chart says, or breaks one of its rules.
+
+        `said` is what has happened, where that is not what was tried; `beside` what it takes besides.
+        """
         if not self._opened:
             return
-        shown = self._driver.look(self.order)
+        shown = self._look()
         broken = self._laws.broken(shown.configuration, self._fresh)
         self._fresh.clear()
         found = [f"the rule {text!r} is broken" for text in broken]
         found += differences(self.walk.chart, self.walk, shown)
         if found:
             before = said or (f"after {tried.send}: " if isinstance(tried, Attempt) else "")
-            raise Disagreement(before + "; ".join(found), tried)
+            raise Disagreement(before + "; ".join(found), tried, beside=beside)
 
     # --- timers
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from itertools import repeat
 from typing import TYPE_CHECKING
 
-from .driver import Unsent
-from .driving import Life, named
+from .asked import expect_driver, named, new_keys, untold
+from .driving import Life
 from .send import Attempt, Walk
 
 if TYPE_CHECKING:
@@ -21,18 +22,23 @@ def follow(driver: Driver, tried: Walk | Attempt, *, own_refusals: Collection[st
 
     `own_refusals` are events that the system may refuse for reasons of its own (``"*"``: all); it ends there then.
     Raises Disagreement (an AssertionError) for what the system does otherwise than the chart, Unsent (a skipped test)
-    when the driver cannot send it, and what the system raises that is no refusal.
+    when the driver cannot send it, what the system raises that is no refusal, TypeError for what is no driver or
+    nothing to send, and ValueError for events that the chart does not have.
     """
+    expect_driver(driver)
+    if not isinstance(tried, Walk | Attempt):
+        raise TypeError(f"{tried!r} cannot be followed; give a Walk or an Attempt, such as the suites have")
     walk = tried if isinstance(tried, Walk) else tried.walk
     sends = tried.sends if isinstance(tried, Walk) else (*walk.sends, tried.send)
+    life = Life(walk.chart, driver, named(own_refusals, walk.chart))
+    keys = new_keys() if driver.keys else repeat(None)
     driver.begin()
     try:
-        life = Life(walk.chart, driver, named(own_refusals))
-        for place, send in enumerate(sends):
+        for place, (send, key) in enumerate(zip(sends, keys, strict=False)):
             if driver.clock and send.now is not None:
                 driver.at(send.now)
-            if life.attempt(send if driver.clock else replace(send, now=None)) is None:
-                raise Unsent(f"{send} asks for what only the chart is told: the time, or facts that were not given")
+            if life.attempt(send if driver.clock else replace(send, now=None), key) is None:
+                raise untold(send)
             if len(life.walk) <= place:
                 return
     finally:

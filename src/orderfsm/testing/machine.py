@@ -15,21 +15,24 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from orderfsm import compile
 
-from .driver import Driver, Unsent
-from .driving import Life, named
+from .asked import expect_driver, named, new_keys, untold
+from .driver import Unsent
+from .driving import Life, noting
 from .exploring import plainest
 from .illegal import KINDS, illegal_events
 from .moves import moves, sends
-from .send import Send
+from .send import Send, Walk
 from .solving import NOW
 from .unsolved import Unsolved
 from .walks import sends_after, walks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from datetime import datetime
 
     from orderfsm import Chart
+
+    from .driver import Driver
 
 __all__ = ["Orders", "state_machine_for"]
 
@@ -40,6 +43,7 @@ _DATA = st.data()
 _LEAD = 6
 """How many events an order is led through when it is opened, at most."""
 
+_UNSWEPT = "what timers make due: the driver has no timers"
 _WRONG_OPENINGS = 2
 """How often it is tried in one example to open an order wrongly."""
 
@@ -59,22 +63,19 @@ def state_machine_for(
     time. `own_refusals` are events that the system may refuse for reasons of its own (``"*"``: all). What a failure
     raises is a Disagreement, which holds the walk as Python and as a scenario of the chart.
 
-    Raises ValueError for events that the chart does not have, TypeError for what is no driver, and what `compile`
-    raises.
+    Raises ValueError for events that the chart does not have and for a driver with timers and no clock, TypeError for
+    what is no driver, and what `compile` raises.
     """
-    table = compile(chart)
-    events = tuple(dict.fromkeys(event for row in table.rows.values() for event in row))
-    own = named(own_refusals)
-    strange = sorted(set(own) - {*events, *table.starts, "*"})
-    if strange:
-        known = ", ".join(dict.fromkeys((*table.starts, *events)))
-        raise ValueError(f"own_refusals names {', '.join(strange)}, no event of {chart.name}; it has {known}")
-    if not isinstance(driver, Driver):
-        raise TypeError(f"driver is {driver!r}; give an instance of a subclass of orderfsm.testing.Driver")
+    events = dict.fromkeys(event for row in compile(chart).rows.values() for event in row)
+    own = named(own_refusals, chart)
+    expect_driver(driver)
+    if driver.timers and not driver.clock:
+        raise ValueError(f"{type(driver).__name__} has timers and no clock, so that none is ever due; write at(self, now)")
     if type(orders) is not int or orders < 1:
         raise ValueError(f"orders is {orders!r}; say how many may live at a time, at least 1")
     rules = {f"rule_{place}": _sending(event) for place, event in enumerate(events)}
-    told = {"chart": chart, "driver": driver, "most": orders, "own": own, "passed_over": Counter(), "unopened": set()}
+    passed_over = Counter([] if driver.timers or not any(state.after for state in chart.states) else [_UNSWEPT])
+    told = {"chart": chart, "driver": driver, "most": orders, "own": own, "passed_over": passed_over}
     return type("Orders", (Orders,), {**told, **rules, "__doc__": f"Orders of {chart.name}."})
 
 
@@ -85,6 +86,14 @@ def _settings() -> settings:
     """
     phases = [phase for phase in settings().phases if phase is not Phase.explain]
     return settings(deadline=None, suppress_health_check=list(HealthCheck), phases=phases)
+
+
+def _openings(chart: Chart) -> Iterator[Send]:
+    """The plainest sends that open an order, in each way and each role that may."""
+    for move in moves(compile(chart), None):
+        send = next(sends(Walk(chart), move), None) if move.step is not None else None
+        if send is not None:
+            yield from (replace(send, actor=role) for role in (send.actor, *move.roles[1:]))
 
 
 def _sending(event: str) -> Callable[..., None]:
@@ -111,9 +120,7 @@ class Orders(RuleBasedStateMachine):
     most: int
     own: tuple[str, ...]
     passed_over: Counter[str]
-    """What the driver could not send, by why: what was not tested."""
-    unopened: set[str]
-    """The opening events among it."""
+    """What could not be sent, by why: what was not tested."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -123,7 +130,7 @@ class Orders(RuleBasedStateMachine):
         super().__init__()
         self.lives: list[Life] = []
         self.now: datetime = NOW
-        self.requests = 0
+        self.keys = new_keys()
         self.wrongly_opened = 0
         self.driver.begin()
 
@@ -149,15 +156,15 @@ class Orders(RuleBasedStateMachine):
     def attempt(self, life: Life, send: Send) -> Unsent | None:
         """Send it to the system and to the chart, at the time that it is; every order is looked at afterwards.
 
-        Why not, when the driver cannot send it.
+        Why not, when the driver cannot send it, or the chart cannot say what becomes of it.
         """
         if self.driver.clock:
             self.now = max(self.now, send.now or self.now)
             self.driver.at(self.now)
-        self.requests += 1
-        key = f"key-{self.requests}" if self.driver.keys else None
+        key = next(self.keys) if self.driver.keys else None
         try:
-            life.attempt(replace(send, now=self.now if self.driver.clock else None), key)
+            if life.attempt(replace(send, now=self.now if self.driver.clock else None), key) is None:
+                raise untold(send)
         except Unsent as why:
             self.pass_over(why)
             return why
@@ -165,7 +172,7 @@ class Orders(RuleBasedStateMachine):
         return None
 
     def pass_over(self, why: Unsent) -> None:
-        """Count what the driver cannot send."""
+        """Count what cannot be sent."""
         self.passed_over[str(why)] += 1
         seen("not sent", str(why))
 
@@ -173,7 +180,7 @@ class Orders(RuleBasedStateMachine):
         """What is sent to one order changes no other."""
         for other in self.lives:
             if other is not life:
-                other.agree(other.walk, said=said)
+                other.agree(other.walk, said=said, beside="what was sent to another order")
 
     def send_one_of(self, data: st.DataObject, lives: list[Life], event: str) -> None:
         """Send an event to one of these orders, with what the chart asks for; a guard may refuse it."""
@@ -193,18 +200,25 @@ class Orders(RuleBasedStateMachine):
                 return  # orders end by a rule of their own: the others say more
             before = len(life.walk)
             why = self.attempt(life, send)
-            if why is not None and before == 0:
-                self.miss(send.event, why)
+            if why is not None and not self.lives:
+                self.open_somehow(why)
+                return
             if before == 0 and life.walk.sends:
                 self.forget()
                 self.lives.append(life)
             if len(life.walk) == before:
                 return
 
-    def miss(self, opening: str, why: Unsent) -> None:
-        """An opening cannot be sent. Raises Unsent when no way to open an order is left: there is nothing to test."""
-        self.unopened.add(opening)
-        if self.unopened >= set(compile(self.chart).starts):
+    def open_somehow(self, why: Unsent) -> None:
+        """Open an order in any way that can be sent. Raises Unsent when there is none: there is nothing to test."""
+        told = False
+        for send in _openings(self.chart):
+            life = Life(self.chart, self.driver, self.own)
+            told = self.attempt(life, send) is None or told
+            if life.walk.sends:
+                self.lives.append(life)
+                return
+        if not told:
             raise Unsent(f"no order can be opened: {why}") from why
 
     def has_room(self) -> bool:
@@ -307,15 +321,25 @@ class Orders(RuleBasedStateMachine):
         facts = {id(life): self._facts(data, life) for life in self.lives}
         rung = [life.ring(facts[id(life)], self.now) for life in self.lives]
         if any(each is None for each in rung):
+            self.pass_over(Unsent("a sweep: no facts were found for what guards ask of a timer that is due"))
             return
+        said = f"the sweep at {self.now.isoformat()}"
+        try:
+            with noting([life.walk for life in self.lives], said):
+                self._swept(facts)
+        except Unsent as why:
+            self.pass_over(why)
+            return
+        self.lives = [life for life in rung if life is not None]
+        for life in self.lives:
+            life.agree(life.walk, said=f"after {said}: ", beside="a sweep")
+
+    def _swept(self, facts: Mapping[int, Send | None]) -> None:
         for life in self.lives:
             given = facts[id(life)]
             if given is not None:
                 self.driver.arrange(life.order, given)
         self.driver.sweep()
-        self.lives = [life for life in rung if life is not None]
-        for life in self.lives:
-            life.agree(life.walk, said=f"after the sweep at {self.now.isoformat()}: ")
 
     def _facts(self, data: st.DataObject, life: Life) -> Send | None:
         """What guards may read when the order's next timer rings; None when none is due, or they read nothing."""

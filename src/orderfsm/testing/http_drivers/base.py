@@ -58,6 +58,8 @@ class HttpDriver(Driver):
     """The event that opens an order; empty where several may."""
 
     def __post_init__(self) -> None:
+        if not callable(self.headers):
+            raise TypeError(f"headers is {self.headers!r}; give a function of the actor who asks, which returns headers")
         self.clock = self.time is not None
         self._client: Any = None
         self.begin()

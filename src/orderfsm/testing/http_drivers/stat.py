@@ -120,4 +120,5 @@ def _why(send: Send) -> dict[str, Any]:
 
 def _entry(status: Mapping[str, Any]) -> dict[str, Any]:
     """A status as an entry of a history."""
-    return {"after": status.get("status_code"), "reason": status.get("reason_code")}
+    reason = status.get("reason_code")
+    return {"after": status.get("status_code")} | ({} if reason is None else {"reason": reason})
