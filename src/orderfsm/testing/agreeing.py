@@ -25,7 +25,7 @@ __all__ = ["Disagreement", "Laws", "differences"]
 class Disagreement(AssertionError):
     """The system under test does not do what the chart says; `tried` is the walk or the attempt that shows it.
 
-    `beside` is what it takes besides (a sweep, a redelivery, another order), where `follow` alone does not show it.
+    `beside` is what there was besides (a sweep, a redelivery, another order), so that `follow` need not show it again.
     """
 
     def __init__(self, said: str, tried: Walk | Attempt, *, beside: str = "") -> None:
@@ -37,7 +37,7 @@ class Disagreement(AssertionError):
     def __str__(self) -> str:
         again = "To try it again:"
         if self.beside:
-            again = f"What was sent to the order; it takes {self.beside} besides, so that this alone does not show it:"
+            again = f"What was sent to the order; besides there was {self.beside}, which is not in it:"
         return f"{self.said}\n\n{again}\n\n    follow(driver, {self.tried!r})\n\n{_scenario(self.tried)}"
 
 

@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from orderfsm import compile
 
+from .agreeing import Disagreement
 from .asked import expect_driver, named, new_keys, untold
 from .driver import Unsent
 from .driving import Life, noting
@@ -70,7 +71,7 @@ def state_machine_for(
     own = named(own_refusals, chart)
     expect_driver(driver)
     if driver.timers and not driver.clock:
-        raise ValueError(f"{type(driver).__name__} has timers and no clock, so that none is ever due; write at(self, now)")
+        raise ValueError(f"{type(driver).__name__} has timers and no clock: none is ever due; write at(self, now)")
     if type(orders) is not int or orders < 1:
         raise ValueError(f"orders is {orders!r}; say how many may live at a time, at least 1")
     rules = {f"rule_{place}": _sending(event) for place, event in enumerate(events)}
@@ -168,6 +169,9 @@ class Orders(RuleBasedStateMachine):
         except Unsent as why:
             self.pass_over(why)
             return why
+        except Disagreement as wrong:
+            wrong.beside = "another order" if any(other is not life for other in self.lives) else ""
+            raise
         self.look_at_the_others(life, f"after {send} was sent to another order: ")
         return None
 
@@ -180,7 +184,7 @@ class Orders(RuleBasedStateMachine):
         """What is sent to one order changes no other."""
         for other in self.lives:
             if other is not life:
-                other.agree(other.walk, said=said, beside="what was sent to another order")
+                other.agree(other.walk, said=said, beside="another order")
 
     def send_one_of(self, data: st.DataObject, lives: list[Life], event: str) -> None:
         """Send an event to one of these orders, with what the chart asks for; a guard may refuse it."""

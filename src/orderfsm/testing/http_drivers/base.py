@@ -59,7 +59,7 @@ class HttpDriver(Driver):
 
     def __post_init__(self) -> None:
         if not callable(self.headers):
-            raise TypeError(f"headers is {self.headers!r}; give a function of the actor who asks, which returns headers")
+            raise TypeError(f"headers is {self.headers!r}; give a function of the actor who asks")
         self.clock = self.time is not None
         self._client: Any = None
         self.begin()
