@@ -24,12 +24,15 @@ from orderfsm.cli.app import app
 from orderfsm.expression import parse
 from orderfsm.testing import Walk
 from orderfsm.testing.mutation import KINDS, Mutant, NoBaseline, Outcome, Report, Verdict, draw, mutants, mutate
+from orderfsm.testing.mutation.behaviour import behaviour, differing
+from orderfsm.testing.mutation.changes import changes
 from orderfsm.testing.mutation.forks import Forks
 from orderfsm.testing.mutation.guards import loosened, tightened
 from orderfsm.testing.mutation.pool import _alone, _without, pool
 from orderfsm.testing.mutation.process import Baseline, Job
 from orderfsm.testing.mutation.run import _evenly, _verify_read
 from orderfsm.testing.mutation.substitution import key, substituting
+from orderfsm.testing.mutation.witness import witness
 
 PARCEL = """
 chart: shop/parcel
@@ -260,6 +263,7 @@ def test_a_witness_tells_each_mutant_from_its_chart() -> None:
     for chart in (orderfsm.read(PARCEL), orderfsm.load("adobe/item"), orderfsm.load("record_stack_overflow/order")):
         for mutant in mutants(chart):
             assert judged(chart, mutant) != judged(mutant.chart, mutant), mutant
+            assert 'actor: ""' not in Verdict(mutant, Outcome.SURVIVED, witness=mutant.witness()).scenario()
 
 
 def test_a_witness_is_as_short_as_can_be_and_prints_as_a_scenario() -> None:
@@ -268,6 +272,16 @@ def test_a_witness_is_as_short_as_can_be_and_prints_as_a_scenario() -> None:
     assert witness is not None
     assert [str(send) for send in witness.whole.sends] == ["open", "take", "deliver"]
     assert "{event: deliver, links: [proof], payload: {age: 18}}" in witness.scenario()
+
+
+def test_a_witness_shows_more_than_what_is_remembered() -> None:
+    """What leads back to a history state changes what is remembered everywhere, which no scenario can tell."""
+    chart = orderfsm.load("stapi/order")
+    held = next(each for each in changes(chart, "add") if "rejected --hold--> held_before_acceptance" in each.sentence)
+    cells = differing(compile(chart), behaviour(compile(chart)), behaviour(compile(held.chart)))
+    found = witness(chart, held.chart, cells)
+    assert found is not None
+    assert (found.walk.configuration, found.send.event, found.refused) == ("rejected", "hold", "not-enabled")
 
 
 def test_without_a_difference_that_anybody_can_see_there_is_no_witness() -> None:
@@ -453,6 +467,7 @@ def test_tests_that_pass_only_once_are_told_before_a_mutant_is_tried(project: Pa
     ("arguments", "said"),
     [
         (["--kinds", "burn"], "--kinds burn: there is no such kind; choose from drop, retarget"),
+        (["--kinds", ", "], "--kinds names none; choose from drop, retarget"),
         (["--output", "x.png"], "--output x.png: its name has to end in .svg"),
         (["--sample", "0"], "--sample"),
     ],

@@ -74,6 +74,8 @@ def _tried(charts: Sequence[Chart], trial: Trial) -> Report:
 
 def _kinds(given: str | None) -> tuple[str, ...]:
     wanted = tuple(KINDS) if given is None else tuple(kind.strip() for kind in given.split(",") if kind.strip())
+    if not wanted:
+        raise Misused(f"--kinds names none; choose from {', '.join(KINDS)}")
     for kind in wanted:
         if kind not in KINDS:
             raise Misused(f"--kinds {kind}: there is no such kind; choose from {', '.join(KINDS)}")

@@ -66,7 +66,7 @@ def _said(send: Send, before: datetime | None) -> dict[str, Any]:
     actor, reason = send.actor, send.reason
     told: dict[str, Any] = {
         "event": send.event,
-        "actor": actor.role if isinstance(actor, Actor) else actor,
+        "actor": (actor.role if isinstance(actor, Actor) else actor) or None,  # without a role, as without an actor
         "reason": reason.code or reason.text if isinstance(reason, Reason) else reason,
         "links": [link.rel for link in send.links],
         "payload": send.payload,

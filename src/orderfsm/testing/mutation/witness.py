@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from orderfsm import Reason, Refused, compile
-from orderfsm.chart import START
 from orderfsm.errors import OrderFsmError
 from orderfsm.testing.exploring import explored
 from orderfsm.testing.moves import moves, sends
@@ -18,11 +18,13 @@ from .behaviour import doing
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orderfsm import Chart, Step
+    from orderfsm import Chart, Configuration, Step
     from orderfsm.testing.moves import Move
     from orderfsm.testing.send import Send
 
     from .behaviour import Cells
+
+    Leaves = tuple[str, ...] | None
 
 __all__ = ["witness"]
 
@@ -37,17 +39,28 @@ def witness(chart: Chart, mutant: Chart, cells: Cells) -> Attempt | None:
     """An attempt of the chart of which the mutant makes something else; None when none was found.
 
     The shortest walk comes first; there, one that only one of them refuses goes before one that both refuse
-    for other reasons.
+    for other reasons. What leads to the same states, and differs in what is remembered or done, comes last.
     """
-    events = {configuration: {event for where, event in cells if where == configuration} for configuration, _ in cells}
+    weaker: Attempt | None = None
+    events = _events(chart, mutant, cells)
     for walk in explored(chart).walks.values():
-        wanted = events.get(START if walk.configuration is None else walk.configuration)
+        wanted = events.get(_leaves(walk.configuration))
         there = _followed(mutant, walk) if wanted else None
         if wanted and there is not None:
-            found = _noticed(walk, there, wanted)
-            if found is not None:
+            found, plain = _noticed(walk, there, wanted)
+            if found is not None and plain:
                 return found
-    return None
+            weaker = weaker or found
+    return weaker
+
+
+def _events(chart: Chart, mutant: Chart, cells: Cells) -> dict[Leaves, set[str]]:
+    """The events of the cells by active states: what is remembered there may differ already."""
+    known = {**compile(mutant).configurations, **compile(chart).configurations}
+    found: dict[Leaves, set[str]] = defaultdict(set)
+    for configuration, event in cells:
+        found[_leaves(known.get(configuration))].add(event)
+    return dict(found)
 
 
 def _followed(mutant: Chart, walk: Walk) -> Walk | None:
@@ -56,20 +69,28 @@ def _followed(mutant: Chart, walk: Walk) -> Walk | None:
         there = Walk.of(mutant, walk.sends)
     except (Refused, OrderFsmError):
         return None
-    return there if there.configuration == walk.configuration else None
+    return there if _leaves(there.configuration) == _leaves(walk.configuration) else None
 
 
-def _noticed(walk: Walk, there: Walk, events: set[str]) -> Attempt | None:
+def _leaves(configuration: Configuration | None) -> Leaves:
+    return None if configuration is None else configuration.leaves
+
+
+def _noticed(walk: Walk, there: Walk, events: set[str]) -> tuple[Attempt | None, bool]:
+    """An attempt of which the two make something else, and whether a scenario shows it."""
     weaker: Attempt | None = None
+    unseen: Attempt | None = None
     for send in _candidates(walk, there, events):
         here, other = Attempt.judged(walk, send), Attempt.judged(there, send)
         if _made(here) == _made(other):
             continue
-        if not (here.refused and other.refused):
-            return here
-        if here.refused != other.refused:
+        if here.step is not None and other.step is not None and here.step.after.leaves == other.step.after.leaves:
+            unseen = unseen or here
+        elif not (here.refused and other.refused):
+            return here, True
+        elif here.refused != other.refused:
             weaker = weaker or here
-    return weaker
+    return (weaker, True) if weaker else (unseen, False)
 
 
 def _made(attempt: Attempt) -> Any:
