@@ -200,7 +200,7 @@ class Life:
 
     def _look(self) -> Shown:
         """What is shown of the order. Raises TypeError when that is nothing that could be compared."""
-        shown = self._driver.look(self.order)
+        shown: Any = self._driver.look(self.order)
         if not isinstance(shown, Shown) or not isinstance(shown.configuration, str | None):
             asked = "return a Shown, whose first is the state as a text, or None where there is no such order"
             raise TypeError(f"{type(self._driver).__name__}.look returned {shown!r}; {asked}")

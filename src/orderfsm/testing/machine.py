@@ -192,6 +192,8 @@ class Orders(RuleBasedStateMachine):
         send = data.draw(sends_after(life.walk, event=event), "send")
         if send is not None:
             self.attempt(life, send)
+        elif not self.driver.clock:
+            self.pass_over(untold(Send(event)))
 
     @precondition(lambda self: self.has_room())
     @rule(data=_DATA)
