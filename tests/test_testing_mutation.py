@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import re
 import sys
 import threading
@@ -26,9 +27,9 @@ from orderfsm.testing import Walk
 from orderfsm.testing.mutation import KINDS, Mutant, NoBaseline, Outcome, Report, Verdict, draw, mutants, mutate
 from orderfsm.testing.mutation.behaviour import behaviour, differing
 from orderfsm.testing.mutation.changes import changes
-from orderfsm.testing.mutation.forks import Forks
+from orderfsm.testing.mutation.forks import Attended, Forks
 from orderfsm.testing.mutation.guards import loosened, tightened
-from orderfsm.testing.mutation.pool import _alone, _without, pool
+from orderfsm.testing.mutation.pool import _alone, _started, _without, pool
 from orderfsm.testing.mutation.process import Baseline, Job
 from orderfsm.testing.mutation.run import _evenly, _verify_read
 from orderfsm.testing.mutation.substitution import key, substituting
@@ -534,6 +535,42 @@ def test_nothing_is_left_when_whoever_asked_is_gone(project: Path, tmp_path_fact
     thread.join(30)
     assert not thread.is_alive()
     assert not told
+    pids = [int(pid) for pid in (project / "pids").read_text().split()]
+    wait(lambda: not any(map(lives, pids)))
+
+
+AT_THE_END = """
+import atexit, pathlib
+
+def test_it(tmp_path):
+    here = pathlib.Path.cwd()
+    (tmp_path / "data").touch()
+    atexit.register(lambda: (here / "ended").write_text(str((tmp_path / "data").exists())))
+"""
+
+
+def test_what_tests_leave_to_the_end_of_the_process_is_done(project: Path) -> None:
+    """Such as to stop a server, which needs its files for that; they are removed afterwards."""
+    write(project, test_end=AT_THE_END)
+    asked = Job({}, ("test_end.py",), None, frozenset(), (), 60.0, str(project / "more"))
+    with pool(NOTHING, frozenset(), 1, project / "more") as ask:
+        assert ask(asked).outcome == "passed"
+    assert (project / "ended").read_text() == "True"
+    assert not list((project / "more").glob("*/tmp"))
+
+
+def test_the_run_without_a_mutant_ends_with_whoever_waits_for_it(project: Path) -> None:
+    """Even where they are killed: all that is heard is that nobody keeps the line open any more."""
+    write(project, test_parcels=FOR_EVER)
+    request = Attended(Job({}, (), None, frozenset(), (), 60.0, str(project)))
+    with _started(project / "result") as process:
+        assert process.stdin is not None
+        process.stdin.write(pickle.dumps(request))
+        process.stdin.flush()
+        wait(lambda: (project / "pids").exists())
+        process.stdin.close()
+        process.wait(30)
+    assert not (project / "result").exists()
     pids = [int(pid) for pid in (project / "pids").read_text().split()]
     wait(lambda: not any(map(lives, pids)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import site
@@ -129,12 +130,10 @@ class Job:
         """Run it in this process, which has imported nothing of the team's yet."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         _keep_from_the_project(Path(self.folder))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)  # last: servers that tests leave running end before
         judge = Judge(folder, self.only, self.but, self.files)
-        try:
-            with substituting(self.charts):
-                code = pytest.main(arguments_for(self.arguments, folder), plugins=[judge])
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with substituting(self.charts):
+            code = pytest.main(arguments_for(self.arguments, folder), plugins=[judge])
         if judge.failed:
             return Answer("failed", judge.failed, judge.ran)
         if judge.broken or code in CUT_SHORT:
