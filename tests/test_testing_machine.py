@@ -39,6 +39,7 @@ from orderfsm.testing import (
     state_machine_for,
     transitions,
 )
+from orderfsm.testing.agreeing import differences
 from orderfsm.watch import watching
 from planted import BUGS, KIOSK, KIOSK_YAML, KioskDriver
 
@@ -225,11 +226,7 @@ OPENED = Walk.of(KIOSK, [Send("open", actor="guest", reason="no_time", links=(Li
         ),
         (
             Shown("received", [{"after": "received", "actor": None, "reason": None, "links": []}]),
-            (
-                "entry 1 of the history has no actor, the chart guest; "
-                "entry 1 of the history has no reason, the chart no_time; "
-                "entry 1 of the history lacks the link receipt"
-            ),
+            ("entry 1 of the history has no actor, the chart guest; entry 1 of the history lacks the link receipt"),
         ),
         (
             Shown("received", [("open", "received")]),
@@ -258,6 +255,16 @@ def test_what_differs_is_told(shown: Shown, said: str) -> None:
 )
 def test_what_is_not_shown_is_not_compared(shown: Shown) -> None:
     follow(Told(shown), OPENED)
+
+
+def test_a_reason_that_is_asked_for_may_not_be_lost() -> None:
+    walk = OPENED.then(Send("refuse", actor="kitchen", reason="sold_out"))
+    entries = [{"after": "received", "reason": None}, {"after": "refused", "reason": None}]
+    said = "entry 2 of the history has no reason, the chart sold_out"
+    assert list(differences(KIOSK, walk, Shown("refused", entries))) == [said]
+    assert list(differences(KIOSK, walk, Shown("refused", ["received", "refused"]))) == []
+    [lost] = differences(KIOSK, OPENED, Shown("received", [replace(OPENED.entries[0], reason=None)]))
+    assert lost == "entry 1 of the history has no reason, the chart no_time"
 
 
 def test_the_text_of_a_reason_is_compared_where_it_has_no_code() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from orderfsm.checks.rules import BROKEN, Monitor, law
 from orderfsm.corrections import field_of
+from orderfsm.history import Entry
 from orderfsm.table import compile
 
 from .send import Attempt, Walk
@@ -15,7 +16,7 @@ from .send import Attempt, Walk
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from orderfsm import Chart, Entry, Step
+    from orderfsm import Chart, Step
 
     from .driver import Shown
 
@@ -75,9 +76,11 @@ def _names(chart: Chart, configuration: str, code: str | None, seen: Any) -> boo
 
 
 def _history(chart: Chart, walk: Walk, entries: Sequence[Any]) -> Iterator[str]:
-    for place, (expected, entry) in enumerate(zip(walk.entries, entries, strict=False), 1):
+    for place, (expected, step, entry) in enumerate(zip(walk.entries, walk.steps, entries, strict=False), 1):
         for said in _unlike(chart, expected, entry):
             yield f"entry {place} of the history {said}"
+        if step.demand.reason.mode == "required" or isinstance(entry, Entry):
+            yield from (f"entry {place} of the history {said}" for said in _unreasoned(expected, entry))
     if len(entries) != len(walk):
         last = f", the last one {_text(entries[-1])}" if len(entries) > len(walk) else ""
         yield f"the order has taken {len(walk)} events, its history has {len(entries)} entries{last}"
@@ -104,12 +107,26 @@ def _brought(expected: Entry, entry: Any) -> Iterator[str]:
     for name, member in (("actor", "role"), ("reason", part)):
         sent, shown = getattr(expected, name), _told(entry, name)
         sent, shown = (each and _member(each, member) for each in (sent, shown))
-        if sent and shown is not _UNTOLD and shown != sent:
-            yield f"has the {name} {_word(shown)}, the chart {sent}" if shown else f"has no {name}, the chart {sent}"
+        if sent and shown and shown is not _UNTOLD and shown != sent:
+            yield f"has the {name} {_word(shown)}, the chart {sent}"
+    if expected.actor is not None and expected.actor.role and not _told(entry, "actor"):
+        yield f"has no actor, the chart {expected.actor.role}"
     links = _told(entry, "links")
     if links is None or isinstance(links, list | tuple):
         shown_rels = [_member(link, "rel") for link in links or ()]
         yield from (f"lacks the link {link.rel}" for link in expected.links if link.rel not in shown_rels)
+
+
+def _unreasoned(expected: Entry, entry: Any) -> Iterator[str]:
+    """A reason that is lost. One that the chart does not ask for may be more than the system has a field for."""
+    reason = expected.reason
+    if (
+        reason is not None
+        and (reason.code or reason.text)
+        and not isinstance(entry, str)
+        and not _told(entry, "reason")
+    ):
+        yield f"has no reason, the chart {reason.code or reason.text}"
 
 
 _UNTOLD: Any = object()
