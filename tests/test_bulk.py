@@ -176,7 +176,10 @@ lives = st.lists(st.lists(st.sampled_from(EVENTS), max_size=4), min_size=1, max_
 
 
 @pytest.mark.parametrize("kind", [READY_MADE, KINDS[1], KINDS[3]], ids=lambda kind: kind.name)
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=settings().max_examples // 5,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.data())
 def test_of_any_chart_many_are_sent_to_as_one_after_the_other(engine: Engine, kind: Kept, data: st.DataObject) -> None:
     chart = data.draw(charts())
@@ -219,7 +222,10 @@ def walked(chart: Chart, choices: list[int]) -> list[str]:
 
 @pytest.mark.parametrize("chart", [LEASE, REGIONS], ids=lambda chart: chart.name)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=settings().max_examples // 8,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.data())
 def test_timers_begin_end_and_stop_alike(engine: Engine, kind: Kept, chart: Chart, data: st.DataObject) -> None:
     orders = still(kind, chart)

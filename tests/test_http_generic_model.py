@@ -209,7 +209,7 @@ def bare(entry: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=settings().max_examples // 2)
+@settings(max_examples=settings().max_examples // 4)
 @given(charts(), answers, st.lists(calls, min_size=2, max_size=12), st.sampled_from(PEOPLE))
 def test_http_does_what_the_lifecycle_does(
     twins: Twins, chart: Chart, said: dict[str, bool], asked: list[dict[str, Any]], who: str

@@ -879,6 +879,16 @@ def test_explain_gives_the_blockers_and_the_shortest_way(session: Session, order
     assert (unknown.blockers[0].code, unknown.way) == ("unknown-event", None)
 
 
+def test_explain_tells_of_an_event_what_becomes_of_the_one_that_it_behaves_like(
+    session: Session, order: Any, orders: Lifecycle
+) -> None:
+    (longer,) = orders.explain(session, order, "note.twice")
+    assert (longer.event, longer.blockers, longer.way) == ("note.twice", (), ("note.twice",))
+    assert orders.send(session, order, "note.twice").event == "note.twice"
+    (later,) = orders.explain(session, order, "ship.now")
+    assert (later.blockers[0].code, later.way) == ("not-enabled", ("print", "ship.now"))
+
+
 # --- both kinds of session
 
 

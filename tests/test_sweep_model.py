@@ -258,7 +258,7 @@ def engine(
 
 def test_each_timer_is_sent_once_after_its_delay_of_time_that_counts(engine: Engine) -> None:
     kind = READY_MADE if engine.dialect.name == "sqlite" else KINDS[3]
-    share = 2 if engine.dialect.name == "sqlite" else 10
+    share = 4 if engine.dialect.name == "sqlite" else 10
     chosen = settings(
         max_examples=max(10, settings().max_examples // share),
         stateful_step_count=40,

@@ -156,7 +156,7 @@ SENT = st.fixed_dictionaries(
 
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("kind", [KINDS[0], KINDS[1], KINDS[3]], ids=lambda kind: kind.name)
-@settings(max_examples=40, suppress_health_check=[*HealthCheck])
+@settings(max_examples=settings().max_examples // 5, suppress_health_check=[*HealthCheck])
 @given(groups=st.lists(st.lists(SENT, min_size=1, max_size=8), min_size=1, max_size=4))
 def test_a_group_is_answered_as_one_by_one(engine: Engine, kind: Kept, groups: list[list[dict[str, Any]]]) -> None:
     orders = lifecycle(kind, facts=lambda session, order: {"items": []})

@@ -59,8 +59,16 @@ def explanations(table: Table, call: Call, event: str | None) -> Iterator[Explan
     row = cells(table, call.configuration)
     names = (event,) if event is not None else dict.fromkeys([*row, *_events(table)])
     for name in names:
-        asked = replace(call, event=name)
-        yield Explanation(name, tuple(_blockers(asked, row.get(name))), _way(table, call.configuration, name))
+        asked, known = replace(call, event=name), _known(table, call.configuration, name)
+        to_it = _way(table, call.configuration, known)
+        yield Explanation(name, tuple(_blockers(asked, row.get(known))), to_it and (*to_it[:-1], name))
+
+
+def _known(table: Table, configuration: str | None, event: str) -> str:
+    """The event of the table that an event is, or behaves like; nothing stands in where an order begins."""
+    if configuration is None or event in table.alphabet:
+        return event
+    return table.stand_in(event) or event
 
 
 def cells(table: Table, configuration: str | None) -> Mapping[str, Cell]:
