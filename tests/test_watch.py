@@ -12,10 +12,11 @@ from sqlmodel import Session
 
 import orderfsm
 from orderfsm import Refused, Step, blockers, enabled, start, step
+from orderfsm.call import Call
 from orderfsm.lifecycle import Lifecycle
 from orderfsm.sqlmodel import Order, OrderHistory, SqlStore, create_all, engine
 from orderfsm.testing import shortest
-from orderfsm.watch import Noting, unwatched_start, unwatched_step, watching
+from orderfsm.watch import Noting, unwatched, watching
 
 CHART = orderfsm.read(
     """
@@ -111,8 +112,9 @@ def test_watching_ends_and_may_be_nested() -> None:
 def test_what_is_worked_out_unwatched_is_not_told_of() -> None:
     notes = Notes()
     with watching(notes):
-        assert unwatched_start(CHART) is start(CHART)
-        assert unwatched_step(CHART, "asked", "agree", payload={"sum": 4}).after == "done"
+        table = orderfsm.compile(CHART)
+        assert unwatched(Call(table, None, "open")) is start(CHART)
+        assert unwatched(Call(table, "asked", "agree", payload={"sum": 4})).after == "done"
         shortest(CHART, "done")
     assert len(notes.steps) == 1
 

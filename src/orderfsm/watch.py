@@ -7,27 +7,23 @@ for the whole process, threads included, so that what a test starts in a thread 
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .arguments import expect
 from .call import Call
-from .errors import Refused
+from .errors import GuardFailed, MissingGuard, Refused
 from .step import FIRST, _no_start, _stand_in_or_cell, decide, let_watch
-from .table import OPEN, compile
+from .table import compile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Iterator
 
-    from .call import Answer, Facts
     from .cell import Choice, Step
-    from .chart import Chart
     from .errors import Blocker
-    from .history import Actor, Link, Reason
 
-__all__ = ["Noting", "Watcher", "unwatched_start", "unwatched_step", "watching"]
+__all__ = ["Noting", "Watcher", "retell", "tell", "unwatched", "watching"]
 
 
 class Watcher(Protocol):
@@ -84,8 +80,25 @@ def watching(watcher: Watcher) -> Iterator[None]:
 def tell(call: Call, found: Step) -> None:
     """Say that a step was taken that was not asked of `orderfsm.step`; nothing when nobody is watching."""
     if _watcher is not None:
-        asked = replace(call, event=found.event)
-        _watcher.taken(Noting(*(getattr(asked, each.name) for each in fields(Call))), found)
+        _watcher.taken(_noting(replace(call, event=found.event)), found)
+
+
+def retell(call: Call) -> None:
+    """Say what becomes of a call that was carried out elsewhere, a step or a refusal; nothing when nobody is watching.
+
+    Nothing is said either where a guard could not be asked.
+    """
+    if _watcher is not None:
+        with suppress(Refused, GuardFailed, MissingGuard):
+            _told(_noting(call), first=call.configuration is None)
+
+
+def unwatched(call: Call) -> Step:
+    """What `orderfsm.step` does with a call (`start` where it has no configuration), of which nobody is told.
+
+    It is for whoever works out what would happen, as the testing kit does.
+    """
+    return _decided(call, first=call.configuration is None)
 
 
 def _let_watch(watcher: Watcher | None) -> None:
@@ -94,65 +107,35 @@ def _let_watch(watcher: Watcher | None) -> None:
     let_watch(None if watcher is None else _watched)
 
 
-# --- deciding, with and without being told of it
-
-
-def unwatched_start(
-    chart: Chart,
-    event: str = OPEN,
-    *,
-    actor: Actor | str | None = None,
-    reason: Reason | str | None = None,
-    links: Sequence[Link] = (),
-    payload: Mapping[str, Any] | None = None,
-    facts: Facts | None = None,
-    guards: Mapping[str, Answer] | None = None,
-    now: datetime | None = None,
-) -> Step:
-    """`orderfsm.start`, of which nobody is told."""
-    call = Call(compile(chart), None, event, actor, reason, links, payload, facts, guards, now)
-    return _decided(call, first=True)
-
-
-def unwatched_step(
-    chart: Chart,
-    configuration: str,
-    event: str,
-    *,
-    actor: Actor | str | None = None,
-    reason: Reason | str | None = None,
-    links: Sequence[Link] = (),
-    payload: Mapping[str, Any] | None = None,
-    facts: Facts | None = None,
-    guards: Mapping[str, Answer] | None = None,
-    now: datetime | None = None,
-) -> Step:
-    """`orderfsm.step`, of which nobody is told: for whoever works out what would happen, as the testing kit does."""
-    call = Call(compile(chart), configuration, event, actor, reason, links, payload, facts, guards, now)
-    return _decided(call, first=False)
-
-
 def _decided(call: Call, *, first: bool) -> Step:
     table, event = call.table, call.event
     cell = table.starts.get(event) or _no_start(table, event) if first else _stand_in_or_cell(call)
     return cell.free or decide(cell, call)
 
 
+def _told(call: Noting, *, first: bool) -> Step:
+    """The step of a call, with the watcher told of it or of the refusal."""
+    watcher = _watcher or _NOBODY  # where the watching has ended in the meantime
+    try:
+        found = _decided(call, first=first)
+    except Refused as refused:
+        watcher.refused(call, refused)
+        raise
+    watcher.taken(call, found)
+    return found
+
+
+def _noting(call: Call) -> Noting:
+    return Noting(*(getattr(call, each.name) for each in fields(Call)))
+
+
 def _watched(chart: Any, configuration: Any, event: Any, *asked: Any) -> Step:
     """What `step` does, or `start` where the configuration is FIRST, with the watcher told of it."""
     try:
         first = configuration is FIRST
-        call = Noting(compile(chart), None if first else configuration, event, *asked)
-        watcher = _watcher or _NOBODY  # where the watching has ended in the meantime
-        try:
-            found = _decided(call, first=first)
-        except Refused as refused:
-            watcher.refused(call, refused)
-            raise
-        watcher.taken(call, found)
+        return _told(Noting(compile(chart), None if first else configuration, event, *asked), first=first)
     except (AttributeError, TypeError):
         names = ("actor", "reason", "links", "payload", "facts", "guards", "now")
         given = dict(zip(names, asked, strict=True))
         expect({"chart": chart, "event": event, **given})
         raise
-    return found

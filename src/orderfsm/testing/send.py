@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from orderfsm import Actor, Entry, GuardFailed, MissingGuard, Reason, Refused
+from orderfsm import Actor, Entry, GuardFailed, MissingGuard, Reason, Refused, compile
+from orderfsm.call import Call
 from orderfsm.chart import START
-from orderfsm.watch import unwatched_start, unwatched_step
+from orderfsm.watch import unwatched
 
 from .scenario import lines
 
@@ -70,12 +71,13 @@ class Send(_Shown):
 
     def taken(self, chart: Chart, configuration: str | None, history: Sequence[Entry] = ()) -> Step:
         """The step that it is in a configuration (None: it begins the order). Raises what `orderfsm.step` raises."""
+        return unwatched(self.call(chart, configuration, history))
+
+    def call(self, chart: Chart, configuration: str | None, history: Sequence[Entry] = ()) -> Call:
+        """What it asks the core in a configuration (None: it begins the order)."""
         facts = {"history": history, **(self.facts or {})}
-        if configuration is None:
-            return unwatched_start(chart, self.event, **self.asked, facts=facts, guards=self.answers, now=self.now)
-        return unwatched_step(
-            chart, configuration, self.event, **self.asked, facts=facts, guards=self.answers, now=self.now
-        )
+        table = compile(chart)
+        return Call(table, configuration, self.event, **self.asked, facts=facts, guards=self.answers, now=self.now)
 
 
 _TOLD = tuple(each.name for each in fields(Send)[1:])
