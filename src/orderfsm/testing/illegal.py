@@ -25,7 +25,7 @@ from .wrong import broken_payloads, reads, wrong_reasons, wrong_roles
 if TYPE_CHECKING:
     from orderfsm import Chart
 
-__all__ = ["KINDS", "illegal_events"]
+__all__ = ["KINDS", "illegal_events", "legal"]
 
 KINDS = (
     "not-permitted",
@@ -102,7 +102,7 @@ def _not_enabled(walk: Walk) -> _Attempts:
         yield made.map(lambda send: Attempt(walk, send, None, "not-enabled", blocker))
 
 
-def _legal(walk: Walk) -> Iterator[tuple[Move, Send]]:
+def legal(walk: Walk) -> Iterator[tuple[Move, Send]]:
     """Each move that can be made there, with the plainest send that makes it."""
     for move in moves(compile(walk.chart), walk.configuration):
         send = next(sends(walk, move), None) if move.step is not None else None
@@ -111,7 +111,7 @@ def _legal(walk: Walk) -> Iterator[tuple[Move, Send]]:
 
 
 def _strangers(walk: Walk) -> _Attempts:
-    for move, send in _legal(walk):
+    for move, send in legal(walk):
         roles = wrong_roles(walk.chart, move)
         if roles:
             yield _one_of(walk, "not-permitted", "not-permitted", [replace(send, actor=role) for role in roles])
@@ -119,7 +119,7 @@ def _strangers(walk: Walk) -> _Attempts:
 
 def _reasons(kind: str) -> Callable[[Walk], _Attempts]:
     def attempts(walk: Walk) -> _Attempts:
-        for move, send in _legal(walk):
+        for move, send in legal(walk):
             reasons = wrong_reasons(walk.chart, move.rule, kind)
             if reasons:
                 yield _one_of(walk, "reason-needed", kind, [replace(send, reason=reason) for reason in reasons])
@@ -128,7 +128,7 @@ def _reasons(kind: str) -> Callable[[Walk], _Attempts]:
 
 
 def _links(walk: Walk) -> _Attempts:
-    for move, send in _legal(walk):
+    for move, send in legal(walk):
         less = [replace(send, links=tuple(link for link in send.links if link.rel != rel)) for rel in move.links]
         if less:
             yield _one_of(walk, "link-needed", "link-missing", less)
@@ -138,7 +138,7 @@ def _payloads(kind: str) -> Callable[[Walk], _Attempts]:
     """Fields that no guard reads are broken: what a guard makes of the others is its own affair."""
 
     def attempts(walk: Walk) -> _Attempts:
-        for move, send in _legal(walk):
+        for move, send in legal(walk):
             broken = list(broken_payloads(move.fields, send.payload or {}, kind, reads(move)))
             if broken:
                 yield _one_of(walk, "payload-invalid", kind, [replace(send, payload=payload) for payload in broken])

@@ -20,7 +20,7 @@ from .asked import expect_driver, named, new_keys, untold
 from .driver import Unsent
 from .driving import Life, noting
 from .exploring import plainest
-from .illegal import KINDS, illegal_events
+from .illegal import KINDS, illegal_events, legal
 from .moves import moves, sends
 from .send import Send, Walk
 from .solving import NOW
@@ -91,10 +91,8 @@ def _settings() -> settings:
 
 def _openings(chart: Chart) -> Iterator[Send]:
     """The plainest sends that open an order, in each way and each role that may."""
-    for move in moves(compile(chart), None):
-        send = next(sends(Walk(chart), move), None) if move.step is not None else None
-        if send is not None:
-            yield from (replace(send, actor=role) for role in (send.actor, *move.roles[1:]))
+    for move, send in legal(Walk(chart)):
+        yield from (replace(send, actor=role) for role in (send.actor, *move.roles[1:]))
 
 
 def _sending(event: str) -> Callable[..., None]:
