@@ -62,6 +62,18 @@ def app_of(router: Any) -> FastAPI:
     return app
 
 
+def by_hand(orders: Lifecycle, database: Engine) -> Callable[[Any, Send], None]:
+    """A way to send an event that the API gives no client a way to."""
+
+    def sent(order: Any, send: Send) -> None:
+        with Session(database) as session:
+            row = session.get_one(orders.store.order, order)
+            orders.send(session, row, send.event, **send.asked)
+            session.commit()
+
+    return sent
+
+
 # --- the dialects
 
 
@@ -119,14 +131,7 @@ def prints_app(database: Engine) -> FastAPI:
 
 
 def prints_driver(at: Any, database: Engine) -> Driver:
-    orders = dream_junction.lives().orders
-
-    def in_the_house(order: int, send: Send) -> None:
-        with Session(database) as session:
-            row = session.get_one(dream_junction.PrintOrder, order)
-            orders.send(session, row, send.event, **send.asked)
-            session.commit()
-
+    in_the_house = by_hand(dream_junction.lives().orders, database)
     return DreamJunctionDriver(
         at,
         headers=lambda actor: {"Authorization": f"Token token={actor.role}"},
@@ -144,14 +149,7 @@ def records_app(database: Engine) -> FastAPI:
 
 
 def records_driver(at: Any, database: Engine) -> Driver:
-    orders = record_stack_overflow.lifecycle()
-
-    def at_the_merchant(order: str, send: Send) -> None:
-        with Session(database) as session:
-            row = session.get_one(record_stack_overflow.RecordOrder, order)
-            orders.send(session, row, send.event, **send.asked)
-            session.commit()
-
+    at_the_merchant = by_hand(record_stack_overflow.lifecycle(), database)
     return RecordStackOverflowDriver(
         at,
         headers=lambda actor: {"Authorization": f"Bearer {actor.id}"} if actor.id else None,
@@ -200,11 +198,6 @@ def cable_driver(at: Any, database: Engine) -> Driver:
             session.commit()
             return row.id
 
-    def sent(order: str, send: Send) -> None:
-        with Session(database) as session:
-            orders.send(session, session.get_one(cablelabs.CableOrder, order), send.event, **send.asked)
-            session.commit()
-
     def arranged(order: str | None, send: Send) -> None:
         """Versions and due dates are columns; a version that is no text is one that nobody sends."""
         wanted = (send.facts or {}).get("order", {})
@@ -223,7 +216,7 @@ def cable_driver(at: Any, database: Engine) -> Driver:
         headers=bearer,
         time=CLOCK.set,
         facts=arranged,
-        also=dict.fromkeys(events, sent) | dict.fromkeys(("open", "refuse_submission"), opened),
+        also=dict.fromkeys(events, by_hand(orders, database)) | dict.fromkeys(("open", "refuse_submission"), opened),
     )
 
 
