@@ -222,6 +222,30 @@ def test_an_order_may_begin_by_a_start_arrow_unless_nothing_opens_it() -> None:
     assert found == {"take"}
 
 
+FORKED = orderfsm.read(
+    """
+chart: shop/forked
+version: "1"
+initial: asked
+guards: {credit_ok: Somebody asked the bank.}
+states: {asked: {}, small: {final: true}, large: {final: true}}
+events:
+  buy:
+    payload: {pieces: integer}
+    arrows:
+      - {from: asked, to: small, when: payload.pieces < 5}
+      - {from: asked, to: large, guard: credit_ok}
+"""
+)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(walks(FORKED))
+def test_no_payload_is_drawn_that_leads_to_a_guard_without_an_answer(walk: Walk) -> None:
+    assert walk.configuration != "large" or walk.sends[-1].guards == {"credit_ok": True}
+    assert Walk.of(FORKED, walk.sends) == walk
+
+
 # --- what is illegal
 
 
