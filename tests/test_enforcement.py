@@ -624,6 +624,27 @@ def test_an_entry_is_judged_by_keys_however_long_histories_are(
         assert sorted(connection.run(read)) == [("order_history", 0), ("orders", 0)]
 
 
+def test_a_vacuum_that_comes_by_before_anything_is_committed_does_not_have_histories_read_whole(
+    tmp_path: Path, postgres_database: Callable[[], str]
+) -> None:
+    """It finds nothing alive, and PostgreSQL takes the tables to be empty from then on."""
+    url = database("postgresql", tmp_path, postgres_database)
+    known(url, PRESS)
+    values = fields(compile(PRESS), "[*]", "open", "received")
+    with raw(url) as connection, raw(url) as other:
+        other.driver.autocommit = True
+        for number in range(1, 251):
+            connection.run("INSERT INTO orders (id, data) VALUES (?, '{}')", [number])
+            connection.run(*insert("order_history", {"order_id": number}, 1, values))
+            if number in (100, 150):
+                other.run("VACUUM ANALYZE orders")
+                other.run("VACUUM ANALYZE order_history")
+        assert other.run("SELECT reltuples FROM pg_class WHERE relname = 'order_history'") == [(0,)]
+        read = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'order_history'"
+        ((entries,),) = connection.run(read)
+        assert entries <= 250 * 2
+
+
 def test_a_large_import_is_judged_and_moved_in_no_time(tmp_path: Path, postgres_database: Callable[[], str]) -> None:
     url = database("postgresql", tmp_path, postgres_database)
     known(url, PRESS)
