@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unittest
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -26,6 +28,7 @@ from orderfsm.testing import (
     Disagreement,
     Driver,
     LifecycleDriver,
+    NeverSent,
     Orders,
     Send,
     Shown,
@@ -399,6 +402,44 @@ def test_what_a_driver_cannot_send_is_passed_over_and_counted() -> None:
     for walk in skipped:
         with pytest.raises(Unsent, match="in the kitchen"):
             follow(Blind(), walk)
+
+
+def as_a_test(machine: type[Orders]) -> list[str]:
+    """What a test class of the machine warns of."""
+    case = type("TestOrders", (machine.TestCase,), {"settings": settings(machine.TestCase.settings, max_examples=25)})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = unittest.TestResult()
+        case("runTest").run(result)
+    assert result.wasSuccessful(), result.errors + result.failures
+    assert all(each.category is NeverSent for each in caught)
+    return [str(each.message) for each in caught]
+
+
+def test_events_that_were_never_sent_are_told_when_the_test_ends() -> None:
+    (said,) = as_a_test(state_machine_for(KIOSK, Blind()))
+    assert said == (
+        "Blind never sent 1 of the events of tests/kiosk, which stay untested: "
+        "refuse (only the cook can refuse, in the kitchen). Let the driver send them, or filter this warning"
+    )
+
+
+def test_events_that_only_timers_send_are_not_told_where_they_are_swept() -> None:
+    class Swept(KioskDriver):
+        """What timers make due cannot be sent by anybody else."""
+
+        def send(self, order: int, send: Send, *, key: str | None = None) -> None:
+            if send.event == "lapse":
+                raise Unsent("the clock alone lets orders lapse")
+            super().send(order, send, key=key)
+
+    machine = state_machine_for(KIOSK, Swept())
+    assert as_a_test(machine) == []
+    assert machine.passed_over["the clock alone lets orders lapse"]
+
+
+def test_a_driver_that_sends_everything_is_not_warned_of() -> None:
+    assert as_a_test(state_machine_for(KIOSK, KioskDriver())) == []
 
 
 def test_guards_that_nothing_is_arranged_for_are_passed_over_with_what_to_do() -> None:

@@ -13,11 +13,13 @@ from .histories import Corruption, History, histories
 from .illegal import illegal_events
 from .interleavings import Interleaving, Turn, interleavings
 from .lifecycle_driver import LifecycleDriver
-from .machine import Orders, state_machine_for
+from .machine import state_machine_for
+from .orders import Orders
 from .payloads import payloads
 from .send import Attempt, Send, Walk
 from .suite import Suite, Unreached
 from .suites import Example, guard_outcomes, pairs, refusals, scenarios, shortest_paths, states, suite, transitions
+from .tally import NeverSent
 from .unsolved import Unsolved
 from .walks import sends_after, walks
 
@@ -31,6 +33,7 @@ __all__ = [
     "History",
     "Interleaving",
     "LifecycleDriver",
+    "NeverSent",
     "Orders",
     "Send",
     "Shown",
