@@ -337,6 +337,24 @@ def test_a_payload_that_does_not_fit_is_told_before_a_guard_fails_over_it() -> N
     assert step(chart, "open", "pay", payload={"amount": 4}).after == "paid"
 
 
+def test_a_payload_that_does_not_fit_is_told_before_a_function_fails_over_it() -> None:
+    chart = Chart(
+        "t/payload",
+        (State("open"), State("paid", kind=Kind.FINAL)),
+        (Transition("open", ("pay",), ("paid",), guards=(Guard("enough"),)),),
+        initial=("open",),
+        events=(Event("pay", payload=(Field("amount", "integer"),)),),
+        guards={"enough": "It is enough."},
+    )
+    guards = {"enough": lambda facts: facts["payload"]["amount"] > facts["order"]["price"]}
+    for payload in (None, {}, {"amount": "four"}):
+        with pytest.raises(PayloadInvalid, match=r"payload\.amount"):
+            step(chart, "open", "pay", payload=payload, facts={"order": {"price": 3}}, guards=guards)
+    with pytest.raises(KeyError, match="price"):
+        step(chart, "open", "pay", payload={"amount": 4}, facts={"order": {}}, guards=guards)
+    assert step(chart, "open", "pay", payload={"amount": 4}, facts={"order": {"price": 3}}, guards=guards)
+
+
 def test_an_actor_that_no_arrow_allows_is_refused_before_any_guard_is_asked() -> None:
     owned = Guard(expression=parse("actor.id == order.owner"))
     chart = Chart(

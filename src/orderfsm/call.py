@@ -31,6 +31,9 @@ __all__ = ["Call"]
 
 UNSEEN: Mapping[str, Any] = {}
 
+OVER_VALUES = (GuardFailed, LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+"""What a guard raises that reads a field which is not there, or is not what it should be."""
+
 
 @dataclass(slots=True)
 class Call:
@@ -59,14 +62,15 @@ class Call:
     def answer(self, choice: Choice) -> bool | Blocker:
         """True, or why not: False for an expression, perhaps a Blocker of its own from an application's function.
 
-        Raises MissingGuard, GuardFailed, or PayloadInvalid when a guard failed over a payload that does not fit.
+        Raises MissingGuard, GuardFailed, what a function raises, or PayloadInvalid when a guard failed over a payload
+        that does not fit.
         """
         guard = choice.guard
         try:
             if guard.expression is None:
                 return self.ask(guard.text)
             return guard.expression.evaluate(self.known(), active=choice.active, visits=lambda: self.visits(guard))
-        except GuardFailed:
+        except OVER_VALUES:
             problems = tuple(self.payload_blockers())
             if not problems:
                 raise
