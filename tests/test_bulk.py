@@ -310,6 +310,9 @@ def test_what_says_no_orders_is_told(session: Session) -> None:
             orders.send_many(session, which, "accept")
     with pytest.raises(TypeError, match="nor a key of one"):
         orders.send_many(session, [(1, 2)], "accept")
+    for which in ([Order()], iter([Order()])):
+        with pytest.raises(TypeError, match=r"is an order; give its key: order\.id"):
+            orders.send_many(session, which, "accept")
     with pytest.raises(ValueError, match="at least one order"):
         orders.send_many(session, [1], "accept", chunk=0)
 

@@ -97,6 +97,8 @@ def test_a_walk_that_the_chart_refuses_says_where() -> None:
     with pytest.raises(orderfsm.NotEnabled) as refused:
         Walk.of(LOAN, [Send("open"), Send("renew")])
     assert refused.value.index == 1
+    with pytest.raises(TypeError, match=r"a walk is made of them: Send\('open'\)"):
+        Walk.of(LOAN, ["open"])  # type: ignore[list-item]
 
 
 SCENE = """

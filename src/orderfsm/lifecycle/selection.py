@@ -109,7 +109,7 @@ class Keyed(Source):
 
     def __init__(self, store: SqlStore, keys: Iterable[Any], size: int) -> None:
         if isinstance(keys, Collection):
-            self._keys: Iterable[Any] = _sorted(_all_verified(store, set(keys)))
+            self._keys: Iterable[Any] = _sorted(set(_all_verified(store, keys)))
         else:
             self._keys = (_verified(store, key) for key in keys)
         self._rest: Iterator[Any] = iter(())
@@ -138,15 +138,18 @@ class Keyed(Source):
 
 
 def _verified(store: SqlStore, key: Any) -> Any:
+    if isinstance(key, store.order):
+        names = ", ".join(f"order.{column.key}" for _, column, _ in store.pairing.keys)
+        raise TypeError(f"{key!r} is an order; give its key: {names if len(store.pairing.keys) == 1 else f'({names})'}")
     store.parts(key)
     return key
 
 
-def _all_verified(store: SqlStore, keys: set[Any]) -> set[Any]:
-    """The same for many; where a key is one value, only a tuple is none."""
-    if len(store.pairing.keys) > 1 or any(issubclass(kind, tuple) for kind in set(map(type, keys))):
+def _all_verified(store: SqlStore, keys: Collection[Any]) -> Collection[Any]:
+    """The same for many; where a key is one value, only a tuple is none, and an order."""
+    if len(store.pairing.keys) > 1 or any(issubclass(kind, (tuple, store.order)) for kind in set(map(type, keys))):
         for key in keys:
-            store.parts(key)
+            _verified(store, key)
     return keys
 
 

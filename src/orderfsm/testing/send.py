@@ -117,6 +117,8 @@ class Walk(_Shown):
 
     def then(self, send: Send) -> Walk:
         """The walk with one more send. Raises what `orderfsm.step` raises."""
+        if not isinstance(send, Send):
+            raise TypeError(f"{send!r} is no send; a walk is made of them: Send({str(send)!r})")
         return self.after(send, send.taken(self.chart, self.configuration, self.entries))
 
     def after(self, send: Send, step: Step) -> Walk:
