@@ -146,6 +146,37 @@ def test_a_rule_may_be_broken_by_what_is_shown_alone() -> None:
     )
 
 
+SHARED = orderfsm.read("""
+chart: tests/shared_code
+version: "1"
+initial: new
+states: {new: {code: open}, read: {code: open}, done: {final: true, code: closed}, gone: {final: true, code: closed}}
+events:
+  read: {from: new, to: read}
+  finish: {from: read, to: done}
+  drop: {from: read, to: gone}
+rules: [never final unless was read, never done after gone]
+""")
+
+
+class Coded(Driver):
+    """It shows the code alone, which several states share."""
+
+    def open(self, send: Send, *, key: str | None = None) -> None:
+        self.send(None, send)
+
+    def send(self, order: None, send: Send, *, key: str | None = None) -> None:
+        self.code = {"open": "open", "read": "open"}.get(send.event, "closed")
+
+    def look(self, order: None) -> Shown:
+        return Shown(self.code)
+
+
+def test_a_system_that_shows_codes_which_states_share_breaks_no_rule_by_that() -> None:
+    for walk in transitions(SHARED):
+        follow(Coded(), walk)
+
+
 @pytest.mark.parametrize(
     ("bug", "suite"),
     [("no check", refusals), ("wrong target", transitions), ("boundary", guard_outcomes)],
@@ -258,6 +289,15 @@ def test_what_differs_is_told(shown: Shown, said: str) -> None:
 )
 def test_what_is_not_shown_is_not_compared(shown: Shown) -> None:
     follow(Told(shown), OPENED)
+
+
+def test_a_state_before_is_compared_where_it_is_told() -> None:
+    walk = Walk.of(KIOSK, [Send("open"), Send("cancel", actor="guest")])
+    told = [{"before": "", "after": "received"}, {"before": "held", "after": "cancelled", "actor": "guest"}]
+    said = list(differences(KIOSK, walk, Shown("cancelled", told)))
+    assert said == ["entry 2 of the history has the state held before, the chart received"]
+    told[1]["before"] = "received"
+    assert not list(differences(KIOSK, walk, Shown("cancelled", told)))
 
 
 def test_a_reason_that_is_asked_for_may_not_be_lost() -> None:

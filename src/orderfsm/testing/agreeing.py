@@ -77,13 +77,20 @@ def _names(chart: Chart, configuration: str, code: str | None, seen: Any) -> boo
 
 def _history(chart: Chart, walk: Walk, entries: Sequence[Any]) -> Iterator[str]:
     for place, (expected, step, entry) in enumerate(zip(walk.entries, walk.steps, entries, strict=False), 1):
-        for said in _unlike(chart, expected, entry):
+        for said in (*_begun(chart, step, entry), *_unlike(chart, expected, entry)):
             yield f"entry {place} of the history {said}"
         if step.demand.reason.mode == "required" or isinstance(entry, Entry):
             yield from (f"entry {place} of the history {said}" for said in _unreasoned(expected, entry))
     if len(entries) != len(walk):
         last = f", the last one {_text(entries[-1])}" if len(entries) > len(walk) else ""
         yield f"the order has taken {len(walk)} events, its history has {len(entries)} entries{last}"
+
+
+def _begun(chart: Chart, step: Step, entry: Any) -> Iterator[str]:
+    """A state before that is told otherwise; what stands before a first entry is told in many ways."""
+    before = None if isinstance(entry, str) else field_of(entry, "before")
+    if step.before is not None and before and not _names(chart, step.before, step.before.code, before):
+        yield f"has the state {_word(before)} before, the chart {step.before}"
 
 
 def _unlike(chart: Chart, expected: Entry, entry: Any) -> Iterator[str]:
@@ -172,7 +179,9 @@ class Laws:
         """The rules that are broken now that this is shown; `steps` are what the chart has made since the last look."""
         active, final = self._states(seen)
         entered: Sequence[str] = [name for name in self._chart.by_name if name in active - self._active]
-        if steps and steps[-1].after.states == active:
+        here = steps[-1].after if steps else None
+        if here is not None and _names(self._chart, here, here.code, seen):  # other states may bear the code, too
+            active, final = here.states, here.final
             entered = [name for step in steps for name in step.entered]  # those only passed through among them
         before, ends = dict(self._numbers), final and not self._ended
         for text, monitor in self._monitors.items():
