@@ -25,6 +25,7 @@ from orderfsm.testing import (
     suite,
     transitions,
 )
+from orderfsm.testing.deciding import MOST, _ways
 from orderfsm.testing.exploring import explored
 
 NAMES = ("adobe/order", "cablelabs/order", "record_stack_overflow/order", "stapi/order", "stat/order")
@@ -246,6 +247,33 @@ def alone(term: str, one: tuple[dict[str, bool], bool], other: tuple[dict[str, b
     """Whether the guard's answer differs, and of the terms looked at in both this one alone."""
     differing = {text for text in one[0].keys() & other[0].keys() if one[0][text] is not other[0][text]}
     return one[1] is not other[1] and differing == {term}
+
+
+def test_outcomes_of_two_guards_that_read_alike_are_two_items() -> None:
+    chart = orderfsm.read("""
+chart: tests/alike
+version: "1"
+initial: new
+states: {new: {}, checked: {}, shipped: {final: true}}
+events:
+  check: {from: new, to: checked}
+  ship:
+    - {from: new, to: shipped, when: order.paid > 0}
+    - {from: checked, to: shipped, when: order.paid > 0 or order.trusted > 0}
+""")
+    items = [(str(attempt), str(attempt.walk.configuration)) for attempt in guard_outcomes(chart)]
+    assert items == [
+        ("ship: order.paid > 0", "new"),
+        ("ship: not (order.paid > 0)", "new"),
+        ("ship: order.paid > 0 (2)", "checked"),
+        ("ship: not (order.paid > 0), not (order.trusted > 0)", "checked"),
+        ("ship: not (order.paid > 0), order.trusted > 0", "checked"),
+    ]
+
+
+def test_a_guard_of_many_terms_does_not_make_endless_work() -> None:
+    terms = " and ".join(f"(order.a{number} or order.b{number})" for number in range(24))
+    assert len(_ways(parse(terms))) == MOST
 
 
 def test_the_applications_guards_answer_both_ways() -> None:

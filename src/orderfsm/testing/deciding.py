@@ -7,7 +7,7 @@ element is part of theirs. Terms are looked at as Python does: what is not evalu
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -72,8 +72,18 @@ def guard_outcomes(chart: Chart) -> Suite[Attempt]:
                 why = f"no two calls were found between which it alone changes the answer of `{_text(guard)}`"
                 why += _CLOSED if term.startswith("in_state(") else ""
                 missing.append(Unreached(f"{event}: `{term}` decides", why))
-        attempts |= {str(made[way]): made[way] for way in dict.fromkeys(chosen)}
+        for way in dict.fromkeys(chosen):
+            _add(attempts, made[way])
     return Suite("attempt", attempts.values(), missing)
+
+
+def _add(attempts: dict[str, Attempt], attempt: Attempt) -> None:
+    """Add it under its title, with a number behind it where another guard has come to another one of the same title."""
+    title, number = str(attempt), 1
+    while attempts.setdefault(title, attempt) != attempt:
+        number += 1
+        title = f"{attempt} ({number})"
+    attempts[title] = replace(attempt, title=title)
 
 
 _CLOSED = "; where the states alone refuse, no guard is asked, for the event is not enabled there"
@@ -105,8 +115,10 @@ def _ways(guard: Expression | str) -> list[Way]:
     found: list[Way] = []
     for terms, answer in _through(guard.root):
         told = dict(terms)
-        if len(found) < MOST and all(told[text] is each for text, each in terms):
+        if all(told[text] is each for text, each in terms):
             found.append(Way(tuple(told.items()), answer))
+        if len(found) == MOST:
+            break
     return list(dict.fromkeys(found))
 
 
