@@ -796,6 +796,27 @@ def test_what_the_system_has_done_counts_as_covered() -> None:
     assert {goal for goal in measured.met("refusals") if goal[1] == "not-enabled"}
 
 
+def test_a_step_that_a_lifecycle_has_told_of_is_not_taken_twice(database: Engine) -> None:
+    chart = orderfsm.read("""
+chart: tests/again
+version: "1"
+initial: lent
+states: {lent: {}, back: {final: true}}
+events: {renew: {from: lent, to: lent}, return: {from: lent, to: back}}
+""")
+    driver, collector = LifecycleDriver(Lifecycle(chart, SqlStore(Order, OrderHistory)), database), Collector()
+    walk = Walk.of(chart, [Send("open"), Send("renew")])
+
+    def pairs_met(walk: Walk) -> int:
+        with watching(collector):
+            follow(driver, walk)
+        [(_, coverage)] = collector.found()
+        return len(Measured.of(chart, coverage).met("pairs"))
+
+    assert pairs_met(walk) == 0
+    assert pairs_met(walk.then(Send("renew"))) == 1
+
+
 def test_a_time_that_passes_is_told_to_the_system() -> None:
     moments: list[datetime] = []
 

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .cell import Choice, Step
+    from .chart import Chart
     from .errors import Blocker
 
-__all__ = ["Noting", "Watcher", "retell", "tell", "unwatched", "watching"]
+__all__ = ["Ear", "Noting", "Watcher", "listening", "retell", "tell", "unwatched", "watching"]
 
 
 class Watcher(Protocol):
@@ -64,6 +65,39 @@ class _Nobody:
 
 _NOBODY = _Nobody()
 _watcher: Watcher | None = None
+
+
+class Ear:
+    """A watcher in front of another one; `heard` says whether it was told of a chart."""
+
+    def __init__(self, watcher: Watcher, chart: Chart) -> None:
+        self.heard = False
+        self._watcher = watcher
+        self._chart = (chart.name, chart.hash, chart.profile)
+
+    def taken(self, call: Noting, step: Step) -> None:
+        """Pass it on."""
+        self._hear(call.table.chart)
+        self._watcher.taken(call, step)
+
+    def refused(self, call: Noting, error: Refused) -> None:
+        """Pass it on."""
+        self._hear(call.table.chart)
+        self._watcher.refused(call, error)
+
+    def _hear(self, chart: Chart) -> None:
+        self.heard = self.heard or (chart.name, chart.hash, chart.profile) == self._chart
+
+
+@contextmanager
+def listening(chart: Chart) -> Iterator[Ear]:
+    """Hear whether whoever watches is told of a chart while the block runs: what it knows need not be retold."""
+    ear = Ear(_watcher or _NOBODY, chart)
+    if _watcher is None:
+        yield ear
+    else:
+        with watching(ear):
+            yield ear
 
 
 @contextmanager
