@@ -165,6 +165,8 @@ def _is_moment(value: object) -> bool:
 def _fit(survey: Survey, question: Question) -> None:
     """Keep candidates of the payload to its schema, and those of the actor to texts and to the roles that may ask."""
     for unknown, values in list(survey.candidates.items()):
+        if unknown == Unknown("value", ("payload",)):
+            values[:] = _whole(survey, values)
         if unknown.kind != "value" or len(unknown.origin) == 1:
             continue
         if unknown.origin[0] == "payload":
@@ -176,6 +178,13 @@ def _fit(survey: Survey, question: Question) -> None:
             values[:] = question.roles
         elif unknown.origin[0] == "actor":
             values[:] = [*dict.fromkeys([value for value in values if isinstance(value, str)] or ["x"])]
+
+
+def _whole(survey: Survey, values: list[object]) -> list[object]:
+    """A payload is a mapping: of its fields, where guards read some; else one without any is tried, and another."""
+    below = survey.roots["payload"].fields if "payload" in survey.roots else {}
+    kept = [value for value in values if isinstance(value, Mapping) or (below and value is STRUCTURE)]
+    return kept or [{}, {"x": 1}]
 
 
 def _spell(survey: Survey, unknown: Unknown) -> None:
