@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -33,6 +34,7 @@ from orderfsm.testing import (
     payloads,
     sends_after,
     shortest,
+    transitions,
     walks,
 )
 
@@ -99,6 +101,41 @@ def test_a_walk_that_the_chart_refuses_says_where() -> None:
     assert refused.value.index == 1
     with pytest.raises(TypeError, match=r"a walk is made of them: Send\('open'\)"):
         Walk.of(LOAN, ["open"])  # type: ignore[list-item]
+
+
+def guarded(when: str, scenario: str = "") -> orderfsm.Chart:
+    """A chart with one guard, and perhaps a scenario."""
+    kept = "\n".join(f"  {line}" for line in scenario.splitlines())
+    return orderfsm.read(f"""
+chart: library/guarded
+version: "1"
+initial: open
+states: {{open: {{}}, closed: {{final: true}}}}
+events:
+  close: {{from: open, to: closed, when: {json.dumps(when)}}}
+{f"scenarios:{chr(10)}{kept}" if kept else ""}
+""")
+
+
+@pytest.mark.parametrize("when", ['"x" not in payload', '"x" not in order', "size(payload) == 0", "size(items) == 0"])
+def test_what_has_nothing_in_it_is_something_all_the_same(when: str) -> None:
+    chart = guarded(when)
+    [walk] = transitions(chart)
+    names = {"Walk": Walk, "Send": Send, "chart": chart, "datetime": __import__("datetime")}
+    assert eval(repr(walk), names) == walk
+    assert not orderfsm.check(guarded(when, walk.scenario()))
+
+
+@pytest.mark.parametrize("when", ["size(payload) == 0", "size(payload) > 0", "payload != None", '"x" in payload'])
+def test_a_payload_that_a_guard_asks_about_as_a_whole_is_a_mapping(when: str) -> None:
+    [walk] = transitions(guarded(when))
+    assert isinstance(walk.sends[-1].payload, dict)
+    assert isinstance(find(payloads(guarded(when), "close", satisfy=when), lambda payload: True), dict)
+
+
+def test_a_fact_that_yaml_cannot_keep_is_told_in_a_comment() -> None:
+    [walk] = transitions(guarded('order.window > duration("P1D")'))
+    assert "}  # the facts have order = {'window': datetime.timedelta(days=1, seconds=1)}\n" in walk.scenario()
 
 
 SCENE = """

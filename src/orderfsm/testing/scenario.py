@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from orderfsm import Actor, Reason
@@ -70,20 +72,42 @@ def _said(send: Send, before: datetime | None) -> dict[str, Any]:
         "reason": reason.code or reason.text if isinstance(reason, Reason) else reason,
         "links": [link.rel for link in send.links],
         "payload": send.payload,
-        **{name: value for name, value in (send.facts or {}).items() if name in ("order", "items")},
+        **{name: value for name, value in (send.facts or {}).items() if _is_told(name, value)},
         "now": _moment(send.now) if send.now != before and send.now is not None else None,
         "guards": dict(send.guards),
     }
-    return {name: value for name, value in told.items() if value not in (None, {}) and (value or name != "links")}
+    return {name: value for name, value in told.items() if value or (value is not None and name in _EMPTY)}
+
+
+_EMPTY = ("payload", "order", "items")
+"""What is told of a send even when there is nothing in it."""
+
+
+def _is_told(name: str, value: Any) -> bool:
+    """Whether a scenario has a field for the fact."""
+    return isinstance(value, {"order": Mapping, "items": list}.get(name, ()))
 
 
 def _untold(send: Send) -> str:
     """A comment with what a scenario cannot tell of a send."""
-    other = {name: value for name, value in (send.facts or {}).items() if name not in ("order", "items")}
-    told = [f"the facts have {name} = {value!r}" for name, value in other.items()]
+    facts = {**(send.facts or {}), **({} if send.payload is None else {"payload": send.payload})}
+    told = [
+        f"the {'payload is' if name == 'payload' else f'facts have {name} ='} {value!r}"
+        for name, value in facts.items()
+        if not _is_kept(value) or not (name == "payload" or _is_told(name, value))
+    ]
     if isinstance(send.actor, Actor) and (send.actor.id or send.actor.label):
         told.append(f"the actor is {send.actor!r}")
     return f"  # {'; '.join(told)}" if told else ""
+
+
+def _is_kept(value: Any) -> bool:
+    """Whether YAML gives a value back as it is: no moment, no duration, no number that is none."""
+    if isinstance(value, Mapping):
+        return all(isinstance(name, str) and _is_kept(each) for name, each in value.items())
+    if isinstance(value, list | tuple):
+        return all(map(_is_kept, value))
+    return value is None or isinstance(value, str | int) or (isinstance(value, float) and isfinite(value))
 
 
 def _moment(moment: datetime) -> str:

@@ -53,7 +53,8 @@ class Send(_Shown):
 
     def __repr__(self) -> str:
         """Python that makes it again, without what is left out."""
-        told = (f"{name}={value!r}" for name in _TOLD if (value := getattr(self, name)) not in (None, (), {}))
+        given = ((name, getattr(self, name)) for name in _TOLD)
+        told = (f"{name}={value!r}" for name, value in given if value or (name == "payload" and value is not None))
         return f"Send({', '.join([repr(self.event), *told])})"
 
     def __str__(self) -> str:
