@@ -103,6 +103,26 @@ def test_a_walk_that_the_chart_refuses_says_where() -> None:
         Walk.of(LOAN, ["open"])  # type: ignore[list-item]
 
 
+@pytest.mark.parametrize(
+    ("send", "said"),
+    [
+        ({"links": ["receipt"]}, r"links is a list of Link, not \['receipt'\]"),
+        ({"reason": 5}, "reason is a code"),
+        ({"actor": 5}, "actor is a role"),
+        ({"facts": [1]}, "facts is a mapping"),
+        ({"guards": ["open_today"]}, "guards is a mapping"),
+    ],
+)
+def test_what_is_no_part_of_a_send_is_told(send: dict[str, Any], said: str) -> None:
+    wrong = Send("lend", **{"actor": "desk", "facts": {"order": {"fees": 0}}, "guards": {"open_today": True}, **send})
+    with pytest.raises(TypeError, match=said):
+        Walk.of(LOAN, [Send("open"), wrong])
+    with pytest.raises(TypeError, match=said):
+        Attempt.judged(Walk.of(LOAN, [Send("open")]), wrong)
+    with pytest.raises(TypeError, match=r"'lend' is no send"):
+        Attempt.judged(Walk.of(LOAN, [Send("open")]), "lend")  # type: ignore[arg-type]
+
+
 def guarded(when: str, scenario: str = "") -> orderfsm.Chart:
     """A chart with one guard, and perhaps a scenario."""
     kept = "\n".join(f"  {line}" for line in scenario.splitlines())

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from orderfsm import Actor, Entry, GuardFailed, MissingGuard, Reason, Refused, compile
+from orderfsm.arguments import expect
 from orderfsm.call import Call
 from orderfsm.chart import START
 from orderfsm.watch import unwatched
@@ -72,7 +73,11 @@ class Send(_Shown):
 
     def taken(self, chart: Chart, configuration: str | None, history: Sequence[Entry] = ()) -> Step:
         """The step that it is in a configuration (None: it begins the order). Raises what `orderfsm.step` raises."""
-        return unwatched(self.call(chart, configuration, history))
+        try:
+            return unwatched(self.call(chart, configuration, history))
+        except (AttributeError, TypeError):
+            expect({name: getattr(self, name) for name in ("event", *_TOLD)})
+            raise
 
     def call(self, chart: Chart, configuration: str | None, history: Sequence[Entry] = ()) -> Call:
         """What it asks the core in a configuration (None: it begins the order)."""
@@ -118,8 +123,7 @@ class Walk(_Shown):
 
     def then(self, send: Send) -> Walk:
         """The walk with one more send. Raises what `orderfsm.step` raises."""
-        if not isinstance(send, Send):
-            raise TypeError(f"{send!r} is no send; a walk is made of them: Send({str(send)!r})")
+        _expect_send(send)
         return self.after(send, send.taken(self.chart, self.configuration, self.entries))
 
     def after(self, send: Send, step: Step) -> Walk:
@@ -177,6 +181,7 @@ class Attempt(_Shown):
         A guard that could not be evaluated, or that nobody answers, is told by that error's code, as in
         `orderfsm.blockers`.
         """
+        _expect_send(send)
         try:
             step = send.taken(walk.chart, walk.configuration, walk.entries)
         except Refused as refused:
@@ -206,6 +211,12 @@ class Attempt(_Shown):
 def _scenario(walk: Walk, title: str, last: Send | None = None, *, then: str = "", refused: str = "") -> str:
     sends = [*walk.sends, *([last] if last is not None else [])]
     return "\n".join(lines(walk.chart, title, sends, walk.steps, then=then, refused=refused)) + "\n"
+
+
+def _expect_send(send: object) -> None:
+    """Raise TypeError for what is no send."""
+    if not isinstance(send, Send):
+        raise TypeError(f"{send!r} is no send; a walk is made of them: Send({str(send)!r})")
 
 
 def _who(actor: Actor | str | None) -> Actor | None:
