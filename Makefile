@@ -1,6 +1,7 @@
 # The commands of the project. Needs Python >= 3.11 (PYTHON=...), make and a package registry; everything goes into .venv.
 PYTHON ?= python3
-WORKERS ?= 2
+# One more than two cores: some test always waits, for a disk, a server or a clock.
+WORKERS ?= 3
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
