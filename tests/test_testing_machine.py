@@ -456,6 +456,22 @@ def as_a_test(machine: type[Orders]) -> list[str]:
     return [str(each.message) for each in caught]
 
 
+class Speechless(KioskDriver):
+    """It has no field for reasons."""
+
+    def worded(self, order: Any, send: Send) -> Send:
+        return replace(super().worded(order, send), reason=None)
+
+
+def test_what_is_lost_in_the_words_of_a_driver_is_not_taken_for_tested() -> None:
+    refuse = next(walk for walk in transitions(KIOSK) if walk.sends[-1].event == "refuse")
+    with pytest.raises(Unsent, match=r"takes refuse, and refuses it \(reason-needed\) as the driver words it"):
+        follow(Speechless(), refuse)
+    machine = state_machine_for(KIOSK, Speechless())
+    run(machine, settings(FINDING, max_examples=20))
+    assert list(machine.tally.never_sent) == ["refuse"]
+
+
 def test_events_that_were_never_sent_are_told_when_the_test_ends() -> None:
     (said,) = as_a_test(state_machine_for(KIOSK, Blind()))
     assert said == (

@@ -9,6 +9,7 @@ from uuid import uuid4
 from orderfsm import compile
 
 from .driver import Driver, Unsent
+from .send import Attempt
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from .send import Send
 
-__all__ = ["expect_driver", "named", "new_keys", "untold"]
+__all__ = ["expect_driver", "lost", "named", "new_keys", "untold"]
 
 
 def named(own_refusals: Collection[str], chart: Chart) -> tuple[str, ...]:
@@ -52,3 +53,13 @@ def new_keys() -> Iterator[str]:
 def untold(send: Send) -> Unsent:
     """Why something was not sent of which the chart cannot say what becomes of it."""
     return Unsent(f"{send} asks for what only the chart is told: the time, or facts that were not given")
+
+
+def lost(attempt: Attempt, send: Send) -> Unsent | None:
+    """Why a send was not sent as it was meant: the chart takes it, and refuses it as the driver words it."""
+    if attempt.step is not None or attempt.send == send or Attempt.judged(attempt.walk, send).step is None:
+        return None
+    return Unsent(
+        f"the chart takes {send}, and refuses it ({attempt.refused}) as the driver words it; "
+        f"let worded(self, order, send) keep what it asks for"
+    )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import repeat
 from typing import TYPE_CHECKING
 
-from .asked import expect_driver, named, new_keys, untold
+from .asked import expect_driver, lost, named, new_keys, untold
 from .driving import Life
 from .send import Attempt, Walk
 
@@ -22,8 +22,8 @@ def follow(driver: Driver, tried: Walk | Attempt, *, own_refusals: Collection[st
 
     `own_refusals` are events that the system may refuse for reasons of its own (``"*"``: all); it ends there then.
     Raises Disagreement (an AssertionError) for what the system does otherwise than the chart, Unsent (a skipped test)
-    when the driver cannot send it, what the system raises that is no refusal, TypeError for what is no driver or
-    nothing to send, and ValueError for events that the chart does not have.
+    when the driver cannot send it, or not as it is meant, what the system raises that is no refusal, TypeError for what
+    is no driver or nothing to send, and ValueError for events that the chart does not have.
     """
     expect_driver(driver)
     if not isinstance(tried, Walk | Attempt):
@@ -37,8 +37,11 @@ def follow(driver: Driver, tried: Walk | Attempt, *, own_refusals: Collection[st
         for place, (send, key) in enumerate(zip(sends, keys, strict=False)):
             if driver.clock and send.now is not None:
                 driver.at(send.now)
-            if life.attempt(send if driver.clock else replace(send, now=None), key) is None:
-                raise untold(send)
+            meant = send if driver.clock else replace(send, now=None)
+            attempt = life.attempt(meant, key)
+            why = untold(send) if attempt is None else lost(attempt, meant)
+            if why is not None:
+                raise why
             if len(life.walk) <= place:
                 return
     finally:

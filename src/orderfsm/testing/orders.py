@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from orderfsm import compile
 
 from .agreeing import Disagreement
-from .asked import new_keys, untold
+from .asked import lost, new_keys, untold
 from .driver import Unsent
 from .driving import Life, noting
 from .exploring import plainest
@@ -126,14 +126,15 @@ class Orders(RuleBasedStateMachine):
     def attempt(self, life: Life, send: Send) -> Unsent | None:
         """Send it to the system and to the chart, at the time that it is; every order is looked at afterwards.
 
-        Why not, when the driver cannot send it, or the chart cannot say what becomes of it.
+        Why not, when the driver cannot send it, or not as it was meant, or the chart cannot say what becomes of it.
         """
         if self.driver.clock:
             self.now = max(self.now, send.now or self.now)
             self.driver.at(self.now)
         key = next(self.keys) if self.driver.keys else None
         try:
-            tried = life.attempt(replace(send, now=self.now if self.driver.clock else None), key)
+            meant = replace(send, now=self.now if self.driver.clock else None)
+            tried = life.attempt(meant, key)
             if tried is None:
                 raise untold(send)
         except Unsent as why:
@@ -145,7 +146,9 @@ class Orders(RuleBasedStateMachine):
         if tried.step is not None:
             self.tally.sent(send.event)
         self.look_at_the_others(life, f"after {send} was sent to another order: ")
-        return None
+        if (why_not := lost(tried, meant)) is not None:
+            self.pass_over(why_not, send)
+        return why_not
 
     def pass_over(self, why: Unsent, send: Send | None = None) -> None:
         """Count what cannot be sent."""
