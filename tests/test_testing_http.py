@@ -343,11 +343,23 @@ def test_a_code_that_the_chart_knows_is_told_as_one() -> None:
         ({}, "there is no revision in it"),
         ([], "there is no revision in it"),
         ({"revision": 1, "history": 7}, "no list"),
+        ({"revision": None, "history": []}, "revision is no number"),
+        ({"revision": 0, "history": [], "configuration": 7}, "configuration is no text"),
+        ({"revision": 1, "history": [], "entries": [], "links": [{"rel": "next"}]}, "leads to the same page"),
     ],
 )
 def test_an_answer_without_what_the_api_says_is_a_fault(content: Any, said: str) -> None:
     with pytest.raises(BadAnswer, match=said):
         driver(answering(200, content)).look("/orders/1")
+
+
+def test_what_is_no_number_or_text_where_the_api_has_one_is_a_fault() -> None:
+    client = answering(200, {"order": "A-1", "status": None})
+    shop = DreamJunctionDriver(client, headers=lambda actor: {})
+    with pytest.raises(BadAnswer, match="order is no number"):
+        shop.open(Send("open"))
+    with pytest.raises(BadAnswer, match="status is no text"):
+        shop.look(1)
 
 
 def test_a_body_that_is_no_json_is_a_fault() -> None:

@@ -122,7 +122,7 @@ class AdobeDriver(HttpDriver):
         """The status; there is no history."""
         path = f"/v3/customers/{self.customer}/orders/{order}"
         answer = self.read(path, self.opener(order), headers=self._intent(None))
-        return Shown(None if answer is None else answer.member("status"))
+        return Shown(None if answer is None else answer.word("status"))
 
     # --- returning
 

@@ -39,8 +39,8 @@ class CablelabsDriver(HttpDriver):
 
     def look(self, order: str) -> Shown:
         """The status; there is no history."""
-        answer = self.read(f"/orders/{quote(order, safe='')}/status", self.opener(order))
-        return Shown(None if answer is None else answer.member("orderStatus"))
+        answer = self.read(f"/orders/{quote(str(order), safe='')}/status", self.opener(order))
+        return Shown(None if answer is None else answer.word("orderStatus"))
 
     def sentence(self, answer: Answer) -> str:
         """The first message of the refusal."""

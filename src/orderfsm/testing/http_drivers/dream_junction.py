@@ -48,7 +48,7 @@ class DreamJunctionDriver(HttpDriver):
     def begun(self, send: Send, key: str | None) -> int:
         """POST to the orders."""
         body = {"purchase_order": uuid4().hex} | self.made_of(send, {"items": [SHIRT]})
-        return int(self.ask("POST", "/orders", self.actor(send), json=body).member("order"))
+        return self.ask("POST", "/orders", self.actor(send), json=body).number("order")
 
     def sent(self, order: int, send: Send, key: str | None) -> None:
         """PUT the changes of an update, DELETE what is canceled."""
@@ -63,7 +63,7 @@ class DreamJunctionDriver(HttpDriver):
     def look(self, order: int) -> Shown:
         """The status; there is no history."""
         answer = self.read(f"/orders/{order}", self.opener(order))
-        return Shown(None if answer is None else answer.member("status"))
+        return Shown(None if answer is None else answer.word("status"))
 
     def sentence(self, answer: Answer) -> str:
         """The message of the refusal."""

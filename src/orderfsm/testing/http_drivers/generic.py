@@ -61,11 +61,11 @@ class GenericDriver(HttpDriver):
         answer = self.read(f"{order}?entries={MOST}", who)
         if answer is None:
             return Shown(None)
-        revision = answer.member("revision")
+        revision = answer.number("revision")
         entries = answer.listed("history")
         if len(entries) < revision:
             entries = self._pages(order)
-        return Shown(answer.member("configuration"), entries, revision)
+        return Shown(answer.word("configuration"), entries, revision)
 
     def _pages(self, order: str) -> list[dict[str, Any]]:
         """All entries of a history that is longer than a page."""
@@ -73,8 +73,7 @@ class GenericDriver(HttpDriver):
         following: str | None = f"{order}/history?limit={MOST}"
         while following is not None and (answer := self.read(following, self.opener(order))) is not None:
             found += answer.listed("entries")
-            links = {link["rel"]: link["href"] for link in answer.listed("links")}
-            following = answer.absolute(links["next"]) if "next" in links else None
+            following = answer.following()
         return found
 
     def _body(self, send: Send) -> dict[str, Any]:

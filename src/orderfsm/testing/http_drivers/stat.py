@@ -73,7 +73,7 @@ class StatDriver(HttpDriver):
         answer = self.read(f"/order/{order}/status", self.opener(order))
         if answer is None:
             return Shown(None)
-        return Shown(answer.member("current", "status_code"), [_entry(each) for each in answer.listed("history")])
+        return Shown(answer.word("current", "status_code"), [_entry(each) for each in answer.listed("history")])
 
     def sentence(self, answer: Answer) -> str:
         """The detail of the refusal."""
@@ -91,7 +91,7 @@ class StapiDriver(StatDriver):
         answer = self.read(f"/orders/{order}", self.opener(order))
         if answer is None:
             return Shown(None)
-        return Shown(answer.member("properties", "status", "status_code"), self._statuses(order))
+        return Shown(answer.word("properties", "status", "status_code"), self._statuses(order))
 
     def _statuses(self, order: str) -> list[Mapping[str, Any]] | None:
         """Page by page; None where there is no list."""
@@ -102,8 +102,7 @@ class StapiDriver(StatDriver):
             if answer is None:
                 return None
             found += [_entry(each) for each in answer.listed("statuses")]
-            links = {link.get("rel"): link["href"] for link in answer.listed("links")}
-            following = answer.absolute(links["next"]) if "next" in links else None
+            following = answer.following()
         return found
 
 

@@ -90,6 +90,30 @@ class Answer:
             raise self.bad(f"{'.'.join(path) or 'it'} is no list of objects")
         return found
 
+    def word(self, *path: str) -> str:
+        """The text that the JSON has at a path of names. Raises BadAnswer when it is none."""
+        found = self.member(*path)
+        if not isinstance(found, str):
+            raise self.bad(f"{'.'.join(path)} is no text")
+        return found
+
+    def number(self, *path: str) -> int:
+        """The whole number that the JSON has at a path of names. Raises BadAnswer when it is none."""
+        try:
+            return int(self.member(*path))
+        except (TypeError, ValueError):
+            raise self.bad(f"{'.'.join(path)} is no number") from None
+
+    def following(self) -> str | None:
+        """Where the link `next` leads; None where there is no such link. Raises BadAnswer when it leads nowhere new."""
+        found = next((link for link in self.listed("links") if link.get("rel") == "next"), None)
+        if found is None:
+            return None
+        leads = self.absolute(str(found.get("href", "")))
+        if leads == str(self._response.url):
+            raise self.bad("the link next leads to the same page")
+        return leads
+
     def header(self, name: str) -> str:
         """A header of the answer. Raises BadAnswer when it is missing."""
         found = self._response.headers.get(name)
