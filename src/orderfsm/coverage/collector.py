@@ -49,7 +49,7 @@ class Collector:
         """An event was refused."""
         tally = self._tally(call.table)
         if tally is not None:
-            tally.met["refusals"].add((error.event, error.code))
+            tally.met["refusals"].add((_listed(call), error.code))
             tally.hear(call)
 
     def found(self) -> Iterator[tuple[Chart, Coverage]]:
@@ -72,6 +72,12 @@ def _from_a_document(chart: Chart) -> bool:
     return bool(chart.hash)
 
 
+def _listed(call: Noting) -> str:
+    """The event of the chart that a call has sent, or that what was sent behaves like."""
+    table, event = call.table, call.event
+    return event if event in table.alphabet or event in table.starts else table.stand_in(event) or event
+
+
 class _Tally:
     """What was covered of one table. Steps are kept by identity: a second time, a step costs two look-ups."""
 
@@ -91,7 +97,7 @@ class _Tally:
 
     def hear(self, call: Noting) -> None:
         for choice, answer in call.answers.items():
-            self.met["guards"].add((call.event, choice.guard.text, "held" if answer else "refused"))
+            self.met["guards"].add((_listed(call), choice.guard.text, "held" if answer else "refused"))
 
     def give(self, step: Step, call: Noting) -> None:
         code = call.reason.code if isinstance(call.reason, Reason) else call.reason
