@@ -13,6 +13,8 @@ import orderfsm
 from orderfsm import Refused, start, step
 from orderfsm.coverage import KINDS, Collector, Coverage, Goals, Measured
 from orderfsm.errors import LogError
+from orderfsm.interchange import scxml
+from orderfsm.pytest_plugin.report import percentage
 from orderfsm.watch import watching
 from running import Run, run_pytest
 
@@ -34,6 +36,14 @@ events:
   complain: {from: there, to: there}
 scenarios:
   - {title: it arrives, codes: [packed, under_way, there]}
+"""
+ROUND = """
+chart: shop/round
+version: "1"
+initial: a
+states: {a: {}, b: {}, c: {}}
+events: {go: {from: a, to: b}}
+always: [{from: b, to: c}, {from: c, to: b}]
 """
 SERVICE = """
 import orderfsm
@@ -138,6 +148,28 @@ def test_a_pair_is_taken_in_one_test() -> None:
         step(chart, "under_way", "lose", reason="lost")
     ((found, coverage),) = collector.found()
     assert Measured.of(found, coverage).met("pairs") == ()
+
+
+def test_an_event_that_is_not_listed_counts_as_the_one_that_it_behaves_like() -> None:
+    chart, collector = scxml.loads(SCXML), Collector()
+    with watching(collector):
+        for event in ("anything", "error.of.mine"):
+            with pytest.raises(orderfsm.NotEnabled):
+                step(chart, "b", event)
+    ((found, coverage),) = collector.found()
+    refused = Measured.of(found, coverage).met("refusals")
+    assert refused == (("*", "not-enabled"), ("error", "not-enabled"))
+
+
+SCXML = """<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" initial="a">
+<state id="a"><transition event="*" target="b"/></state>
+<state id="b"><transition event="go" target="c"/></state>
+<state id="c"><transition event="error" target="end"/></state>
+<final id="end"/></scxml>"""
+
+
+def test_a_share_is_rounded_down_so_that_a_hundred_is_all() -> None:
+    assert [percentage(value) for value in (99.97, 100.0, 57.3, 0.0)] == ["99.9 %", "100.0 %", "57.3 %", "0.0 %"]
 
 
 def test_every_goal_of_every_shipped_chart_can_be_told(subtests: pytest.Subtests) -> None:
@@ -272,6 +304,7 @@ def test_what_happens_while_tests_are_collected_does_not_count(project: Path) ->
     ("options", "said"),
     [
         (["--chart-coverage=tests"], "paths to tests stand before the option"),
+        (["--chart-coverage=round.yaml"], "a step never comes to rest"),
         (["--chart-coverage-fail-under=9"], "add --chart-coverage"),
         (["--chart-coverage-report=x.json"], "add --chart-coverage"),
         (["--chart-coverage", "--chart-coverage-report=x.png"], "has to end in .json or .svg"),
@@ -280,6 +313,7 @@ def test_what_happens_while_tests_are_collected_does_not_count(project: Path) ->
     ],
 )
 def test_options_that_cannot_be_read_say_what_to_write(project: Path, options: list[str], said: str) -> None:
+    (project / "round.yaml").write_text(ROUND, encoding="utf-8")
     run = run_pytest(project, *options)
     assert run.code == 4
     assert said in run.errors

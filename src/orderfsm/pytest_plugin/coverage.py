@@ -129,6 +129,8 @@ _BEFORE = "paths to tests stand before the option, or behind --chart-coverage= w
 
 def _loaded(name: str) -> Chart:
     try:
-        return orderfsm.load(name)
+        chart = orderfsm.load(name)
+        orderfsm.compile(chart)
     except orderfsm.ChartError as error:
         raise pytest.UsageError(f"--chart-coverage={name}: {error}; {_BEFORE}") from None
+    return chart

@@ -9,7 +9,7 @@ import pytest
 
 from orderfsm.coverage import KINDS
 
-from .report import called
+from .report import called, percentage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ class Minimum:
         if self.wanted and not measured:
             return ["no test has exercised a chart; name those that shall be: --chart-coverage=CHART"]
         return [
-            f"{called(each.chart)}: {found:.1f} % of {kind or 'all'} covered, less than {percent:g} %"
+            f"{called(each.chart)}: {percentage(found)} of {kind or 'all'} covered, less than {percent:g} %"
             for each in measured
             for kind, percent in self.wanted
             if (found := each.percent(kind)) < percent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import floor
 from typing import TYPE_CHECKING
 
 from orderfsm.coverage import KINDS
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from orderfsm import Chart
     from orderfsm.coverage import Measured
 
-__all__ = ["called", "lines"]
+__all__ = ["called", "lines", "percentage"]
 
 SHOWN = 10
 """How many goals of a kind that were missed are shown unless everything is asked for."""
@@ -45,7 +46,12 @@ def _shares(measured: Measured) -> Iterator[str]:
     for kind in KINDS:
         every = len(measured.goals.by_kind[kind])
         yield f"{len(measured.met(kind))}/{every}" if every else "-"
-    yield f"{measured.percent():.1f} %"
+    yield percentage(measured.percent())
+
+
+def percentage(value: float) -> str:
+    """A share with one decimal, rounded down: 100 % is all."""
+    return f"{floor(value * 10 + 1e-9) / 10:.1f} %"
 
 
 def _missed(measured: Measured, most: int | None) -> Iterator[str]:
