@@ -293,6 +293,68 @@ def test_without_a_difference_that_anybody_can_see_there_is_no_witness() -> None
     assert told["`payload.age > 17`"] is None
 
 
+RENTAL = """
+chart: shop/rental
+version: "1"
+initial: asked
+states:
+  asked: {after: {P7D: lapse, PT12H: remind}}
+  rented: {entry: {emit: send_key}}
+  returned: {final: true}
+  lapsed: {final: true}
+actions: {send_key: The key is sent., ask_again: A letter is written.}
+events:
+  rent: {from: asked, to: rented}
+  remind: {from: asked, emit: ask_again}
+  return: {from: rented, to: returned}
+  lapse: {from: asked, to: lapsed}
+"""
+
+
+def test_timers_and_effects_are_changed_and_told_where_no_scenario_shows_them() -> None:
+    chart = orderfsm.read(RENTAL, filename="rental.yaml")
+    found = [
+        Verdict(each, Outcome.SURVIVED, witness=each.witness()) for each in mutants(chart, kinds=["timers", "effects"])
+    ]
+    opened = "open in [*]: the chart sets lapse after P7D, remind after PT12H, the mutant"
+    assert {str(each.mutant): each.unshown for each in found} == {
+        "asked (rental.yaml:6): lapse after P7D dropped": f"{opened} remind after PT12H",
+        "asked (rental.yaml:6): lapse after P7D comes after P14D": f"{opened} lapse after P14D, remind after PT12H",
+        "asked (rental.yaml:6): remind after PT12H dropped": f"{opened} lapse after P7D",
+        "asked (rental.yaml:6): remind after PT12H comes after P1D": f"{opened} lapse after P7D, remind after P1D",
+        "asked --remind--> stays (rental.yaml:13): emit ask_again dropped": (
+            "remind in asked: the chart emits ask_again, the mutant nothing"
+        ),
+        "rented (rental.yaml:7): emit send_key dropped": "rent in asked: the chart emits send_key, the mutant nothing",
+    }
+    assert not any(each.scenario() for each in found)
+    assert found[0].as_dict()["unshown"] == found[0].unshown
+    assert "scenario" not in found[0].as_dict()
+
+
+def test_a_survivor_that_no_scenario_shows_is_told_in_words(project: Path) -> None:
+    write(project, rental=RENTAL, test_parcels=SILENT)
+    output = CliRunner().invoke(app, ["mutate", "rental.yaml", "--kinds", "timers,effects"]).output
+    assert "lapse after P7D dropped" not in output, "a test looks at what is set"
+    assert "emit send_key dropped; 1 test asks for it and does not notice\n" in output
+    assert "\n  rent in asked: the chart emits send_key, the mutant nothing; no scenario shows that\n" in output
+
+
+SILENT = """
+import orderfsm
+
+CHART = orderfsm.load("rental.yaml")
+
+
+def test_a_reminder_and_an_end_are_set():
+    assert [(each.event, each.delay.days) for each in orderfsm.start(CHART).armed] == [("lapse", 7), ("remind", 0)]
+
+
+def test_it_is_rented():
+    assert orderfsm.step(CHART, orderfsm.start(CHART).after, "rent").after == "rented"
+"""
+
+
 # --- substitution
 
 

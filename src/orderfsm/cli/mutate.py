@@ -145,10 +145,10 @@ def _survivors(report: Report) -> Iterator[Block]:
     """The survivors, those together that one scenario would notice, above that."""
     noticed: dict[str, list[Verdict]] = {}
     for verdict in report.survivors:
-        noticed.setdefault(verdict.scenario(), []).append(verdict)
-    for scenario, verdicts in noticed.items():
+        noticed.setdefault(verdict.scenario() or f"{verdict.unshown}; no scenario shows that", []).append(verdict)
+    for shown, verdicts in noticed.items():
         yield from (f"{verdict.mutant}{_asked(verdict.asked)}" for verdict in verdicts)
-        yield Verbatim("".join(f"  {line}\n" for line in scenario.splitlines()))
+        yield Verbatim("".join(f"  {line}\n" for line in shown.splitlines()))
 
 
 def _asked(tests: int) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orderfsm.chart import START, Guard, Kind, ReasonRule
 
 from .guards import loosened, tightened
 
 if TYPE_CHECKING:
-    from orderfsm.chart import Chart, State, Transition
+    from orderfsm.chart import Chart, Effect, State, Transition
 
 __all__ = ["KINDS", "Change", "changes"]
 
@@ -204,6 +204,33 @@ def _links(chart: Chart) -> Made:
             yield at, f"the link {rel} is no longer needed", _part(chart, at, replace(part, links=fewer))
 
 
+# --- what comes of it
+
+
+def _timers(chart: Chart) -> Made:
+    """A timer less, then one that takes twice as long."""
+    from orderfsm.diagrams.picture import iso  # when it is needed: few charts have timers
+
+    for state in chart.states:
+        for place, timer in enumerate(state.after):
+            before, behind = state.after[:place], state.after[place + 1 :]
+            told = f"{timer.event} after {iso(timer.delay)}"
+            yield state.name, f"{told} dropped", _part(chart, state.name, replace(state, after=(*before, *behind)))
+            later = replace(timer, delay=2 * timer.delay)
+            slower = replace(state, after=(*before, later, *behind))
+            yield state.name, f"{told} comes after {iso(later.delay)}", _part(chart, state.name, slower)
+
+
+def _effects(chart: Chart) -> Made:
+    """An effect less: what is emitted, raised or sent on an arrow, or with a state."""
+    for at, part in _parts(chart):
+        for where in ("effects", "initial_effects", "on_entry", "on_exit"):
+            effects: tuple[Effect, ...] = getattr(part, where, ())
+            for place, effect in enumerate(effects):
+                fewer: dict[str, Any] = {where: (*effects[:place], *effects[place + 1 :])}
+                yield at, f"{effect.kind} {effect.name} dropped", _part(chart, at, replace(part, **fewer))
+
+
 KINDS: dict[str, Callable[[Chart], Made]] = {
     "drop": _drop,
     "retarget": _retarget,
@@ -214,5 +241,7 @@ KINDS: dict[str, Callable[[Chart], Made]] = {
     "codes": _codes,
     "by": _by,
     "links": _links,
+    "timers": _timers,
+    "effects": _effects,
 }
 """Kind -> what makes the changes of that kind, in document order."""

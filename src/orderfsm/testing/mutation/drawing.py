@@ -29,6 +29,8 @@ WORDS = {
     "codes": "other reasons",
     "by": "other actors",
     "links": "link left out",
+    "timers": "timer changed",
+    "effects": "effect left out",
 }
 
 

@@ -8,6 +8,8 @@ from enum import StrEnum
 from math import floor
 from typing import TYPE_CHECKING, Any
 
+from .witness import unshown
+
 if TYPE_CHECKING:
     from orderfsm import Chart
     from orderfsm.testing.send import Attempt
@@ -49,8 +51,13 @@ class Verdict:
     witness: Attempt | None = None
 
     def scenario(self) -> str:
-        """The witness as an item of the chart's `scenarios:` (YAML); empty when there is none."""
-        return "" if self.witness is None else self.witness.scenario(_title(self.witness))
+        """The witness as an item of the chart's `scenarios:` (YAML); empty when there is none that notices."""
+        return "" if self.witness is None or self.unshown else self.witness.scenario(_title(self.witness))
+
+    @property
+    def unshown(self) -> str:
+        """What the witness shows that no scenario can: timers, actions, what is remembered. Else empty."""
+        return "" if self.witness is None else unshown(self.witness, self.mutant.chart)
 
     def as_dict(self) -> dict[str, Any]:
         """The verdict as JSON."""
@@ -64,7 +71,8 @@ class Verdict:
             "asked": self.asked,
             "ran": self.ran,
         }
-        return told | ({"scenario": self.scenario()} if self.witness is not None else {})
+        shown = {"scenario": self.scenario(), "unshown": self.unshown}
+        return told | {name: text for name, text in shown.items() if text}
 
 
 def _title(attempt: Attempt) -> str:

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from orderfsm import Reason, Refused, compile
+from orderfsm.chart import START
 from orderfsm.errors import OrderFsmError
 from orderfsm.testing.exploring import explored
 from orderfsm.testing.moves import moves, sends
@@ -16,9 +17,10 @@ from orderfsm.testing.send import Attempt, Walk
 from .behaviour import doing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from orderfsm import Chart, Configuration, Step
+    from orderfsm.chart import Timer
     from orderfsm.testing.moves import Move
     from orderfsm.testing.send import Send
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
     Leaves = tuple[str, ...] | None
 
-__all__ = ["witness"]
+__all__ = ["unshown", "witness"]
 
 TRIES = 3
 """How many sends are tried of each way through a cell; each with other reasons, actors and without links."""
@@ -52,6 +54,41 @@ def witness(chart: Chart, mutant: Chart, cells: Cells) -> Attempt | None:
                 return found
             weaker = weaker or found
     return weaker
+
+
+def unshown(attempt: Attempt, mutant: Chart) -> str:
+    """What the mutant makes of a witness where both come to the same states; empty where a scenario shows it."""
+    there = _followed(mutant, attempt.walk)
+    here, other = attempt.step, Attempt.judged(there, attempt.send).step if there is not None else None
+    if here is None or other is None or here.after.leaves != other.after.leaves:
+        return ""
+    for does, part in _PARTS.items():
+        mine, theirs = part(here), part(other)
+        if mine != theirs:
+            at = attempt.walk.configuration or START
+            return f"{attempt.send.event} in {at}: the chart {does} {_list(mine)}, the mutant {_list(theirs)}"
+    return ""
+
+
+def _timed(timers: tuple[Timer, ...]) -> list[str]:
+    from orderfsm.diagrams.picture import iso  # when it is needed: no run with a mutant tells anything
+
+    return [f"{timer.event} after {iso(timer.delay)}" for timer in timers]
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(names) or "nothing"
+
+
+_PARTS: dict[str, Callable[[Step], Iterable[str]]] = {
+    "emits": lambda step: step.actions,
+    "sets": lambda step: _timed(step.armed),
+    "takes back": lambda step: _timed(step.disarmed),
+    "leads to": lambda step: [str(step.after)],
+    "leaves": lambda step: step.exited,
+    "enters": lambda step: step.entered,
+}
+"""What a step does besides leading to states, in words."""
 
 
 def _events(chart: Chart, mutant: Chart, cells: Cells) -> dict[Leaves, set[str]]:
