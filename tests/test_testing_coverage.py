@@ -15,6 +15,7 @@ from orderfsm.coverage import KINDS, Collector, Coverage, Goals, Measured
 from orderfsm.errors import LogError
 from orderfsm.interchange import scxml
 from orderfsm.pytest_plugin.report import percentage
+from orderfsm.testing import scenarios
 from orderfsm.watch import watching
 from running import Run, run_pytest
 
@@ -148,6 +149,25 @@ def test_a_pair_is_taken_in_one_test() -> None:
         step(chart, "under_way", "lose", reason="lost")
     ((found, coverage),) = collector.found()
     assert Measured.of(found, coverage).met("pairs") == ()
+
+
+def test_an_order_was_in_the_state_that_it_went_on_from() -> None:
+    assert collected(("packed", "take", {})).met("states") == (("packed",), ("under_way",))
+
+
+def test_a_scenario_of_codes_takes_the_arrows_between_them() -> None:
+    chart, collector = orderfsm.read(CHART), Collector()
+    with watching(collector):
+        scenarios(chart)[0].verify()
+    ((found, coverage),) = collector.found()
+    measured = Measured.of(found, coverage)
+    assert [goal[1] for goal in measured.met("transitions")] == [
+        "packed --take--> under_way",
+        "under_way --hand_over--> there",
+    ]
+    assert len(measured.met("states")) == 3
+    assert len(measured.met("pairs")) == 1
+    assert measured.met("guards") == ()
 
 
 def test_an_event_that_is_not_listed_counts_as_the_one_that_it_behaves_like() -> None:

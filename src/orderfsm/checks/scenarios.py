@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from orderfsm.call import Call
 from orderfsm.errors import OrderFsmError, Refused
 from orderfsm.expression import parse_timestamp
 from orderfsm.graph import matches_state, way
 from orderfsm.history import Entry, Link
 from orderfsm.rollup import rollup, target
 from orderfsm.step import start, step
-from orderfsm.table import OPEN
+from orderfsm.table import OPEN, compile
 from orderfsm.trace import trace
+from orderfsm.watch import tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,6 +109,8 @@ def _traced(study: Study, scenario: Scenario) -> Outcome:
         steps = trace(study.chart, scenario.codes)
     except Refused as refused:
         return Outcome(scenario.codes[: refused.index], planned, error=refused)
+    for taken in steps:
+        tell(Call(compile(study.chart), taken.before, taken.event), taken)
     return Outcome(scenario.codes, planned, steps[-1].after)
 
 

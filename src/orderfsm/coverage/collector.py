@@ -78,6 +78,11 @@ def _listed(call: Noting) -> str:
     return event if event in table.alphabet or event in table.starts else table.stand_in(event) or event
 
 
+def _before(step: Step) -> frozenset[str]:
+    """The states that an order was in when it took a step; there may be no step that led there."""
+    return frozenset() if step.before is None else step.before.states
+
+
 class _Tally:
     """What was covered of one table. Steps are kept by identity: a second time, a step costs two look-ups."""
 
@@ -109,7 +114,7 @@ class _Tally:
         for step in self.steps:
             found.add(step)
         arrows = {step: self.arrows.of(step) for step in self.steps}
-        states = {name for step in self.steps for name in (*step.entered, *step.after.states)}
+        states = {name for step in self.steps for name in (*_before(step), *step.entered, *step.after.states)}
         found.met = {
             "states": {(name,) for name in states},
             "transitions": {goal for goals in arrows.values() for goal in goals},
