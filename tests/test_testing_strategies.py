@@ -153,6 +153,23 @@ def test_a_payload_that_a_guard_asks_about_as_a_whole_is_a_mapping(when: str) ->
     assert isinstance(find(payloads(guarded(when), "close", satisfy=when), lambda payload: True), dict)
 
 
+def test_an_event_that_begins_orders_is_sent_to_an_open_one_in_a_scenario() -> None:
+    chart = """
+chart: library/taken_over
+version: "1"
+initial: new
+states: {new: {}, known: {final: true}}
+events:
+  take_over: {from: "[*]", to: known}
+  know: {from: ["[*]", new], to: known}
+"""
+    tried = Attempt.judged(Walk.of(orderfsm.read(chart), [Send("open")]), Send("take_over"))
+    kept = "\n".join(f"  {line}" for line in tried.scenario().splitlines())
+    assert not orderfsm.check(orderfsm.read(f"{chart}scenarios:\n{kept}\n"))
+    begun = Walk.of(orderfsm.read(chart), [Send("know")])
+    assert "# begins with know; a scenario sends that in new" in begun.scenario()
+
+
 def test_a_fact_that_yaml_cannot_keep_is_told_in_a_comment() -> None:
     [walk] = transitions(guarded('order.window > duration("P1D")'))
     assert "}  # the facts have order = {'window': datetime.timedelta(days=1, seconds=1)}\n" in walk.scenario()

@@ -54,11 +54,19 @@ def lines(
 def _opening(chart: Chart, sends: Sequence[Send], steps: Sequence[Step]) -> Iterator[str]:
     if sends and not steps:
         yield "  # sent to begin an order; a scenario begins with an order that is open"
-    if not (sends and steps and sends[0].event == OPEN):
+    if not (sends and steps):
         return
-    first = compile(chart).starts[OPEN].steps[0]
+    table = compile(chart)
+    first = table.starts[OPEN].steps[0]
+    beginning = table.starts.keys() - table.rows[first.after].keys()  # what a scenario takes for an opening
+    if sends[0].event != OPEN:
+        if sends[0].event not in beginning:
+            yield f"  # begins with {sends[0].event}; a scenario sends that in {first.after}"
+        return
     if steps[0] is not first:
         yield f"  # begins in {steps[0].after}; a scenario begins in {first.after}"
+    elif len(sends) > 1 and sends[1].event in beginning:
+        yield f"  given: {_flow(first.after)}"
     if sends[0].now is not None and len(sends) > 1:
         yield f"  at: {_flow(_moment(sends[0].now))}"
 
