@@ -21,6 +21,7 @@ from orderfsm import Actor, Chart, Link, Reason
 from orderfsm.coverage import Collector, Measured
 from orderfsm.lifecycle import Lifecycle
 from orderfsm.pytest_plugin import Clock
+from orderfsm.pytest_plugin import Orders as InState
 from orderfsm.sqlmodel import Order, OrderHistory, OrderTimer, SqlStore, create_all, engine
 from orderfsm.testing import (
     Attempt,
@@ -787,6 +788,23 @@ events: {go: {from: a, to: b, when: order.data.total > 3}, ask: {from: a, to: b,
     follow(driver, go)
     with pytest.raises(Unsent, match=r"guards of ask ask for order.nonesuch; say how .* LifecycleDriver\(…, arrange="):
         follow(driver, ask)
+
+
+def test_what_an_order_works_out_by_itself_is_not_set_on_it(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Order, "total", property(lambda order: 3), raising=False)
+    chart = orderfsm.read("""
+chart: tests/worked_out
+version: "1"
+initial: a
+states: {a: {}, b: {final: true}}
+events: {go: {from: a, to: b, when: order.total > 3}}
+""")
+    [go] = transitions(chart)
+    with pytest.raises(Unsent, match=r"guards of go ask for order.total; say how"):
+        follow(LifecycleDriver(lifecycle(chart), database), go)
+    with Session(database) as session, pytest.raises(orderfsm.GuardRefused) as refused:
+        InState(session, Clock())(lifecycle(chart), "b")
+    assert "or an order that the guards accept" in refused.value.__notes__[0]
 
 
 def test_a_timer_that_is_not_swept_is_found(database: Engine) -> None:

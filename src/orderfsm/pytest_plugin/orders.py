@@ -89,8 +89,10 @@ def _walk(chart: Chart, state: str) -> Walk:
 
 
 def _set(order: Stateful, send: Send) -> None:
-    """Let the order be what guards read of it, as far as it has such attributes."""
+    """Let the order be what guards read of it, as far as it has such attributes and lets them be set."""
+    from orderfsm.testing.lifecycle_driver import can_set
+
     read = (send.facts or {}).get("order")
     for name, value in read.items() if isinstance(read, dict) else ():
-        if hasattr(order, name) and name not in ("configuration", "code", "revision"):
+        if can_set(order, name):
             setattr(order, name, value)

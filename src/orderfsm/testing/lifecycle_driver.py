@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .send import Send
 
-__all__ = ["LifecycleDriver"]
+__all__ = ["LifecycleDriver", "can_set"]
 
 _KEPT = ("configuration", "code", "revision")
 
@@ -119,7 +119,7 @@ def _arranged(session: Session, order: Any, send: Send) -> None:
     facts = dict(send.facts or {})
     read = facts.pop("order", None)
     read = read if isinstance(read, dict) else {}
-    missing = [*facts, *send.guards, *(f"order.{name}" for name in read if not hasattr(order, name) or name in _KEPT)]
+    missing = [*facts, *send.guards, *(f"order.{name}" for name in read if not can_set(order, name))]
     if missing:
         raise Unsent(
             f"guards of {send.event} ask for {', '.join(missing)}; say how your guards come to it: "
@@ -127,3 +127,9 @@ def _arranged(session: Session, order: Any, send: Send) -> None:
         )
     for name, value in read.items():
         setattr(order, name, value)
+
+
+def can_set(order: Any, name: str) -> bool:
+    """Whether an order has the attribute, and lets it be set: what it works out by itself it does not."""
+    worked_out = getattr(type(order), name, None)
+    return hasattr(order, name) and name not in _KEPT and not (isinstance(worked_out, property) and not worked_out.fset)
