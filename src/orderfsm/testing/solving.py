@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from orderfsm import payload as schema
 from orderfsm.chart import Field
-from orderfsm.expression import Expression, parse_timestamp
+from orderfsm.expression import Arithmetic, Compare, Expression, Fact, parse_timestamp, walk
 from orderfsm.witness import NOW, goals_of
 from orderfsm.witness.candidates import moments, neighbours, spelt
 from orderfsm.witness.equations import solve
@@ -79,6 +79,7 @@ def solutions(question: Question) -> tuple[Mapping[str, Any], ...]:
 def _surveyed(question: Question, goals: list[Goal]) -> Survey:
     survey = Survey(goals, question.active)
     _compare(survey, question)
+    _reckon(survey, goals)
     _pin(survey, question)
     for node, _ in goals:
         solve(survey, node)
@@ -97,6 +98,17 @@ def _compare(survey: Survey, question: Question) -> None:
         for mine, theirs in ((one, other), (other, one)):
             if theirs.origin[0] in given and mine.origin[0] not in given:
                 survey.add(mine, neighbours(_below(given[str(theirs.origin[0])].value, theirs.origin[1:])))
+
+
+def _reckon(survey: Survey, goals: Iterable[Goal]) -> None:
+    """A fact that is compared with a moment counted from another one is tried as a moment."""
+    comparisons = (below for node, _ in goals for below in walk(node) if isinstance(below, Compare))
+    for compare in comparisons:
+        for one, other in ((compare.left, compare.right), (compare.right, compare.left)):
+            dated = any(isinstance(below, Fact) and below.root == "now" for below in walk(other))
+            if isinstance(other, Arithmetic) and dated and not isinstance(one, Arithmetic):
+                for unknown in survey.unknowns(one, {}):
+                    survey.add(unknown, moments(NOW))
 
 
 def _below(value: Any, steps: Iterable[Any]) -> Any:
