@@ -298,7 +298,7 @@ def test_the_applications_guards_answer_both_ways() -> None:
         ("any(i.sku == payload.a and i.stock >= payload.b for i in items)", "{a: string, b: integer}"),
         ("all(i.price * i.number <= order.limit for i in items)", "{}"),
         ("order.due < now - duration('P3D')", "{}"),
-        ("now + duration('PT1H') > order.due and order.due != None", "{}"),
+        ("order.due != None and now + duration('PT1H') > order.due", "{}"),
     ],
 )
 def test_facts_are_found_for_what_guards_of_services_ask(when: str, payload: str) -> None:
