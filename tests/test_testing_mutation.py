@@ -267,6 +267,38 @@ def test_a_witness_tells_each_mutant_from_its_chart() -> None:
             assert 'actor: ""' not in Verdict(mutant, Outcome.SURVIVED, witness=mutant.witness()).scenario()
 
 
+def failed(chart: orderfsm.Chart) -> bool:
+    """Whether one of the chart's scenarios does not go as told."""
+    return "scenario-failed" in [finding.code for finding in orderfsm.check(chart)]
+
+
+@pytest.mark.parametrize("name", ["dream_junction/item", "record_stack_overflow/order"])
+def test_a_scenario_that_is_told_passes_for_the_chart_and_fails_for_the_mutant(name: str) -> None:
+    text = (Path(orderfsm.__file__).parent / "statecharts" / f"{name}.yaml").read_text().partition("\nscenarios:")[0]
+    for mutant in mutants(orderfsm.load(name)):
+        verdict = Verdict(mutant, Outcome.SURVIVED, witness=mutant.witness())
+        assert bool(verdict.scenario()) is not bool(verdict.unshown), mutant
+        if verdict.scenario():
+            told = orderfsm.read(f"{text}\nscenarios:\n{verdict.scenario()}")
+            assert not failed(told), mutant
+            assert failed(replace(mutant.chart, scenarios=told.scenarios)), mutant
+
+
+def test_what_only_one_customer_may_do_or_who_may_begin_an_order_is_told_in_words() -> None:
+    """A scenario knows roles and no ids, and begins with an order that is open."""
+    record, stat = orderfsm.load("record_stack_overflow/order"), orderfsm.load("stat/order")
+    found = [
+        next(each for each in mutants(record, kinds=["retarget"]) if "--complete--> completed" in str(each)),
+        next(each for each in mutants(stat, kinds=["by"]) if "provider may no longer ask" in str(each)),
+    ]
+    told = [Verdict(each, Outcome.SURVIVED, witness=each.witness()) for each in found]
+    assert [each.scenario() for each in told] == ["", ""]
+    assert [each.unshown for each in told] == [
+        "complete by merchant in in_progress: the chart leads to completed, the mutant leads to cancelled",
+        "open by provider in [*]: the chart leads to received, the mutant refuses it (not-permitted)",
+    ]
+
+
 def test_a_witness_is_as_short_as_can_be_and_prints_as_a_scenario() -> None:
     (tightened,) = (each for each in parcel("tighten") if "> 18" in str(each))
     witness = tightened.witness()

@@ -56,7 +56,7 @@ class Verdict:
 
     @property
     def unshown(self) -> str:
-        """What the witness shows that no scenario can: timers, actions, what is remembered. Else empty."""
+        """What the witness shows and its scenario cannot: timers, actions, what is remembered, ids. Else empty."""
         return "" if self.witness is None else unshown(self.witness, self.mutant.chart)
 
     def as_dict(self) -> dict[str, Any]:

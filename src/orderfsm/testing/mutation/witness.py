@@ -15,6 +15,7 @@ from orderfsm.testing.moves import moves, sends
 from orderfsm.testing.send import Attempt, Walk
 
 from .behaviour import doing
+from .noticing import notices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -57,17 +58,29 @@ def witness(chart: Chart, mutant: Chart, cells: Cells) -> Attempt | None:
 
 
 def unshown(attempt: Attempt, mutant: Chart) -> str:
-    """What the mutant makes of a witness where both come to the same states; empty where a scenario shows it."""
-    there = _followed(mutant, attempt.walk)
-    here, other = attempt.step, Attempt.judged(there, attempt.send).step if there is not None else None
-    if here is None or other is None or here.after.leaves != other.after.leaves:
-        return ""
-    for does, part in _PARTS.items():
-        mine, theirs = part(here), part(other)
-        if mine != theirs:
-            at = attempt.walk.configuration or START
-            return f"{attempt.send.event} in {at}: the chart {does} {_list(mine)}, the mutant {_list(theirs)}"
-    return ""
+    """What the mutant makes of a witness, in words; empty where a scenario shows it."""
+    there = None if notices(attempt, mutant) else _followed(mutant, attempt.walk)
+    return "" if there is None else f"{_what(attempt)}: {_told(attempt, Attempt.judged(there, attempt.send))}"
+
+
+def _what(attempt: Attempt) -> str:
+    """What is sent, by whom where it matters, and where."""
+    actor, at = attempt.send.actor, attempt.walk.configuration or START
+    who = actor if isinstance(actor, str) or actor is None else actor.role or actor.id
+    return f"{attempt.send.event}{f' by {who}' if who else ''} in {at}"
+
+
+def _told(here: Attempt, other: Attempt) -> str:
+    """What the chart makes of it, and what the mutant does."""
+    if here.step is None or other.step is None or here.step.after.leaves != other.step.after.leaves:
+        return f"the chart {_made_of(here)}, the mutant {_made_of(other)}"
+    found = ((does, part(here.step), part(other.step)) for does, part in _PARTS.items())
+    does, mine, theirs = next((does, [*mine], [*theirs]) for does, mine, theirs in found if [*mine] != [*theirs])
+    return f"the chart {does} {_list(mine)}, the mutant {_list(theirs)}"
+
+
+def _made_of(attempt: Attempt) -> str:
+    return f"leads to {attempt.step.after}" if attempt.step is not None else f"refuses it ({attempt.blocker})"
 
 
 def _timed(timers: tuple[Timer, ...]) -> list[str]:
@@ -121,12 +134,12 @@ def _noticed(walk: Walk, there: Walk, events: set[str]) -> tuple[Attempt | None,
         here, other = Attempt.judged(walk, send), Attempt.judged(there, send)
         if _made(here) == _made(other):
             continue
-        if here.step is not None and other.step is not None and here.step.after.leaves == other.step.after.leaves:
+        if not notices(here, there.chart):
             unseen = unseen or here
-        elif not (here.refused and other.refused):
-            return here, True
-        elif here.refused != other.refused:
+        elif here.refused and other.refused:
             weaker = weaker or here
+        else:
+            return here, True
     return (weaker, True) if weaker else (unseen, False)
 
 
