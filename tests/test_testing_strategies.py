@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
 
 import orderfsm
-from orderfsm import Actor, Chart
+from orderfsm import Actor, Chart, Reason
 from orderfsm.chart import Event, Field, Guard, Kind, State, Transition
 from orderfsm.expression import parse
 from orderfsm.payload import blockers as payload_blockers
@@ -151,6 +151,20 @@ def test_a_payload_that_a_guard_asks_about_as_a_whole_is_a_mapping(when: str) ->
     [walk] = transitions(guarded(when))
     assert isinstance(walk.sends[-1].payload, dict)
     assert isinstance(find(payloads(guarded(when), "close", satisfy=when), lambda payload: True), dict)
+
+
+def test_the_text_of_a_reason_is_told_in_a_comment_where_it_cannot_stand_for_a_code() -> None:
+    for text, reason in (("{codes: {x: X.}}", Reason("x", "late")), ("{open: false}", Reason(text="late"))):
+        chart = orderfsm.read(f"""
+chart: library/reasons
+version: "1"
+initial: a
+reasons: {text}
+states: {{a: {{}}, b: {{final: true}}}}
+events: {{go: {{from: a, to: b, reason: required}}}}
+""")
+        walk = Walk.of(chart, [Send("open"), Send("go", reason=reason)])
+        assert f"}}  # the reason is {reason!r}\n" in walk.scenario()
 
 
 def test_an_event_that_begins_orders_is_sent_to_an_open_one_in_a_scenario() -> None:

@@ -43,7 +43,7 @@ def lines(
     if told:
         yield "  send:"
         for send in told:
-            yield f"    - {_flow(_said(send, now))}{_untold(send)}"
+            yield f"    - {_flow(_said(send, now))}{_untold(chart, send)}"
             now = send.now or now
     elif steps:
         yield f"  codes: {_flow([steps[0].after.code])}"
@@ -96,7 +96,7 @@ def _is_told(name: str, value: Any) -> bool:
     return isinstance(value, {"order": Mapping, "items": list}.get(name, ()))
 
 
-def _untold(send: Send) -> str:
+def _untold(chart: Chart, send: Send) -> str:
     """A comment with what a scenario cannot tell of a send."""
     facts = {**(send.facts or {}), **({} if send.payload is None else {"payload": send.payload})}
     told = [
@@ -106,6 +106,8 @@ def _untold(send: Send) -> str:
     ]
     if isinstance(send.actor, Actor) and (send.actor.id or send.actor.label):
         told.append(f"the actor is {send.actor!r}")
+    if isinstance(send.reason, Reason) and send.reason.text and (send.reason.code or not chart.reasons.open):
+        told.append(f"the reason is {send.reason!r}")  # what is told as its code is none, or not all of it
     return f"  # {'; '.join(told)}" if told else ""
 
 
