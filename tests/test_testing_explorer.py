@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import count
 from math import comb
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import Session
 
+import orderfsm
 from careless_services import (
     PARCEL,
     Base,
@@ -503,6 +505,38 @@ def test_a_refusal_has_to_be_one_that_the_chart_gives_where_the_order_was(engine
     stale = problems(engine, fresh("accept"), refuses("hold", "received"))
     assert len(stale) == 1
     assert stale[0].startswith("not linearizable: ")
+
+
+def test_a_refusal_that_is_about_something_else_is_not_held_against_the_order(engine: Engine) -> None:
+    def has_written(session: Any, key: int) -> None:
+        fresh("accept")(session, key)
+        fresh("accept")(session, key)
+
+    def of_its_own(session: Any, _: int) -> None:
+        order = Order()
+        LOOSE.open(session, order)
+        LOOSE.send(session, order, "pack")
+
+    def of_another_chart(*_: Any) -> None:
+        orderfsm.step(PARCEL, "waiting", "ship")
+
+    def cannot_begin(*_: Any) -> None:
+        orderfsm.start(CHART, "accept")
+
+    assert problems(engine, has_written) == ()
+    for client in (has_written, of_its_own, of_another_chart, cannot_begin):
+        assert problems(engine, fresh("accept"), client) == ()
+        assert problems(engine, client, fresh("accept"), fresh("accept")) == ()
+
+
+def test_entries_may_be_told_as_any_mapping(engine: Engine) -> None:
+    def rolls_back(session: Any, key: int) -> Any:
+        entry = fresh("accept")(session, key)
+        session.rollback()
+        return MappingProxyType({"before": entry.before, "event": entry.event, "after": entry.after})
+
+    lost = "client 0 was told entry (received accept working), which is not in the history: it is lost"
+    assert problems(engine, rolls_back) == (lost,)
 
 
 # --- locks

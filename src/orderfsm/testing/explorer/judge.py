@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -15,7 +16,7 @@ from orderfsm.errors import NotEnabled
 from .linearizable import Operation, problems
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from orderfsm.chart import Chart
     from orderfsm.history import Recorded
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     Look = Callable[[Any, Any], "Kept"]
 
 __all__ = ["Judge", "Kept", "judge", "judge_lifecycle"]
+
+WRITES = ("INSERT", "UPDATE", "DELETE", "MERGE", "WITH")
+"""How statements begin that may write."""
 
 
 class Kept(NamedTuple):
@@ -98,7 +102,7 @@ class Judge:
         for key in _keys(run.given):
             kept = self.look(session, key)
             found += _stored(self.chart, kept)
-            found += _told(self.chart, kept, run, _Asked(key, alone=len(before) == 1), before[key])
+            found += _told(self.chart, kept, run, _Asked(key, self.chart.name, alone=len(before) == 1), before[key])
         return found
 
 
@@ -119,9 +123,10 @@ def _keys(given: Any) -> list[Any]:
 
 
 class _Asked(NamedTuple):
-    """The order that is judged; `alone` says that there is no other that an answer might be about."""
+    """The order that is judged, and its chart; `alone` says that there is no other that an answer might be about."""
 
     key: Any
+    chart: str
     alone: bool
 
 
@@ -184,7 +189,7 @@ def _tells(value: Any) -> bool:
 
 
 def _has(value: Any, name: str) -> bool:
-    return name in value if isinstance(value, dict) else hasattr(value, name)
+    return name in value if isinstance(value, Mapping) else hasattr(value, name)
 
 
 def _silent(outcome: Outcome) -> bool:
@@ -233,11 +238,27 @@ def _named(entry: Any) -> str:
 
 
 def _refused(run: Run, order: _Asked) -> list[tuple[Outcome, str | None, str]]:
-    """Who was refused, in which configuration, which event; only where there is one order is it known for sure."""
+    """Who was refused, in which configuration, which event; only where there is one order is it known for sure.
+
+    Who was refused to begin an order, or something of another chart, has asked about another order; who had written
+    something in the same transaction has seen what nobody else has.
+    """
     if not order.alone:
         return []
     errors = [(outcome, cast("Any", outcome.error)) for outcome in run.outcomes if _has(outcome.error, "configuration")]
-    return [(each, error.configuration, error.event) for each, error in errors if _has(error, "event")]
+    asked = [each for each in errors if getattr(each[1], "chart", order.chart) == order.chart]
+    known = [each for each in asked if each[1].configuration != START and _has(each[1], "event")]
+    return [(each, error.configuration, error.event) for each, error in known if not _had_written(run, each.client)]
+
+
+def _had_written(run: Run, client: str) -> bool:
+    """Whether a client had written anything in the transaction in which it ended."""
+    wrote = before = False
+    for moment in (each for each in run.moments if each.client == client):
+        before = wrote
+        ended = moment.what in ("COMMIT", "ROLLBACK")
+        wrote = not ended and (wrote or (moment.what.startswith(WRITES) and moment.said != "0 rows"))
+    return wrote or before
 
 
 def _refusals(chart: Chart, run: Run, order: _Asked) -> Iterator[str]:
