@@ -41,7 +41,8 @@ def mutate(
         typer.Option(
             "--kinds",
             metavar="KIND,...",
-            help="drop, retarget, add (arrows), loosen, tighten (guards), reason, codes, by, links; left out: all.",
+            help="drop, retarget, add (arrows), loosen, tighten (guards), reason, codes, by, links, timers, effects; "
+            "left out: all.",
         ),
     ] = None,
     quick: Annotated[
