@@ -595,6 +595,13 @@ def test_a_sample_is_chosen_evenly() -> None:
     assert _evenly(every, 100) == every
 
 
+def test_a_team_may_do_without_the_cache_of_pytest(project: Path) -> None:
+    options = "-p no:cacheprovider --strict-config"
+    (project / "pytest.ini").write_text(f"[pytest]\naddopts = {options}\nfilterwarnings = error\n")
+    report = mutate(orderfsm.load("parcel.yaml"), ["-p", "orderfsm_pytest"], kinds=["drop"], sample=1, jobs=1)
+    assert [verdict.outcome for verdict in report.verdicts] == [Outcome.KILLED]
+
+
 # --- processes
 
 

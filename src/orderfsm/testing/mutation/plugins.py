@@ -53,6 +53,10 @@ class _Apart:
     def __init__(self, folder: Path) -> None:
         self.overruled = {**OVERRULED, "basetemp": str(folder / "tmp")}
 
+    def pytest_addoption(self, parser: pytest.Parser) -> None:
+        """Know the folder of the cache where the team has left out pytest's cache: what nobody knows is a warning."""
+        parser.addini("cache_dir", "The folder of the cache.", default=".pytest_cache")
+
     @pytest.hookimpl(wrapper=True)
     def pytest_load_initial_conftests(self, early_config: pytest.Config) -> Generator[None, object, object]:
         """Do without pytest-cov, which decides at this point."""
