@@ -28,6 +28,7 @@ from careless_services import (
     Careful,
     CheckThenAct,
     HistoryAfterCommit,
+    Log,
     Parcel,
     Service,
     StaleObject,
@@ -539,6 +540,14 @@ def test_entries_may_be_told_as_any_mapping(engine: Engine) -> None:
     assert problems(engine, rolls_back) == (lost,)
 
 
+def test_a_client_may_return_the_row_that_it_has_written(engine: Engine) -> None:
+    def packs(session: Any, key: int) -> Any:
+        Careful().send(session, key, "pack")
+        return session.scalars(select(Log).where(Log.parcel == key).order_by(Log.id.desc())).first()
+
+    explore(engine, new, [packs], judge(PARCEL, look)).verify()
+
+
 # --- locks
 
 
@@ -725,6 +734,11 @@ def test_wrong_arguments_are_told_for_what_they_are(plain: Engine) -> None:
     answer: list[Any] = [True]
     with pytest.raises(TypeError, match="a check has answered True"):
         explore(plain, new, [client], lambda *_: answer[0])
+    schedules: list[Any] = ["01", [[0, 1, 1]], [0, Switch(0, 1)]]
+    with Explorer(plain, new, [client], []) as explorer:
+        for schedule in schedules:
+            with pytest.raises(TypeError, match="give choices, which are numbers, or switches"):
+                explorer.run(schedule)
     found = explore(plain, new, [client], lambda *_: "all is wrong").found
     assert found is not None
     assert found.problems == ("all is wrong",)

@@ -194,6 +194,7 @@ class Explorer:
         try:
             with self.sessions() as session:
                 found = work(session, given)
+                session.expire_on_commit = False  # the checks read what it has returned when the session is closed
                 session.commit()
                 return found
         finally:

@@ -64,7 +64,11 @@ class Switches:
 
 
 def planned(schedule: Sequence[int] | Sequence[Switch]) -> Choices | Switches:
-    """Who chooses, for a schedule of either kind."""
+    """Who chooses, for a schedule of either kind. Raises TypeError for one of neither: it would not be followed."""
+    if not (all(isinstance(each, int) for each in schedule) or all(isinstance(each, Switch) for each in schedule)):
+        raise TypeError(
+            f"schedule={schedule!r}: give choices, which are numbers, or switches: Switch(client=0, step=1)"
+        )
     switches = [each for each in schedule if isinstance(each, Switch)]
     return Switches(switches) if switches else Choices([each for each in schedule if isinstance(each, int)])
 
