@@ -744,6 +744,29 @@ def test_wrong_arguments_are_told_for_what_they_are(plain: Engine) -> None:
     assert found.problems == ("all is wrong",)
 
 
+def test_a_client_of_which_nothing_has_run_is_told(plain: Engine) -> None:
+    async def asks(_: Any, __: int) -> None:
+        raise AssertionError("nobody awaits it")
+
+    def gives(_: Any, __: int) -> Iterator[int]:
+        yield 1
+
+    for client in (asks, gives):
+        found = explore(plain, new, [client], lambda *_: None).found
+        assert found is not None
+        assert found.problems[0].startswith(f"{client.__name__} raised TypeError: a client is a plain function")
+
+
+def test_a_client_that_waits_for_a_connection_is_told_with_its_line(tmp_path: Any) -> None:
+    made = create_engine(f"sqlite:///{tmp_path}/one.db", pool_size=1, max_overflow=0, pool_timeout=2)
+    Base.metadata.create_all(made)
+    with Explorer(made, new, [Careful().client("pack"), Careful().client("cancel")], [], patience=0.3) as explorer:
+        (problem,) = explorer.run().problems
+    assert "cancel is on its way before its first statement (" in problem
+    assert "careless_services.py:" in problem
+    made.dispose()
+
+
 def test_a_schedule_leads_to_the_same_each_time_whoever_else_is_busy(engine: Engine) -> None:
     """Deadlocks and waiting included; another thread keeps the processor from the clients meanwhile."""
     done = threading.Event()

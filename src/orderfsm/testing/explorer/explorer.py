@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -193,7 +193,7 @@ class Explorer:
         """What a client does in its thread."""
         try:
             with self.sessions() as session:
-                found = work(session, given)
+                found = _returned(work(session, given))
                 session.expire_on_commit = False  # the checks read what it has returned when the session is closed
                 session.commit()
                 return found
@@ -283,6 +283,14 @@ def _named(clients: Sequence[Work]) -> dict[str, Work]:
         inner = work.func if isinstance(work, partial) else work
         name = getattr(inner, "__name__", type(inner).__name__).replace("<lambda>", "client")
         found[name if name not in found else f"{name} {number}"] = work
+    return found
+
+
+def _returned(found: Any) -> Any:
+    """What a client has returned. Raises TypeError for a coroutine or a generator: nothing was done yet."""
+    if isinstance(found, (Coroutine, Generator)):
+        found.close()
+        raise TypeError("a client is a plain function, neither asynchronous nor a generator: nothing of it has run")
     return found
 
 

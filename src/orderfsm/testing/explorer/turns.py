@@ -332,4 +332,4 @@ class Turns:
 
 def _of_a_client(path: str) -> bool:
     """Whether a file is neither ours, nor a package's, nor Python's."""
-    return not path.startswith((HERE, *sysconfig.get_paths().values()))
+    return not path.startswith((HERE, "<sqlalchemy", *sysconfig.get_paths().values()))
