@@ -425,6 +425,31 @@ def test_a_database_that_cannot_have_a_write_ahead_log_is_refused() -> None:
     temporary.dispose()
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_what_is_written_by_itself_is_there(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    url = f"sqlite:///{tmp_path}/a.db" if kind == "sqlite" else request.getfixturevalue("server")
+    made = safe_engine(url)
+    with made.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("CREATE TABLE notes (n int)"))
+        connection.execute(text("INSERT INTO notes VALUES (1)"))
+    with made.begin() as connection:
+        connection.execute(text("INSERT INTO notes VALUES (2)"))
+        connection.rollback()
+    with made.connect() as connection:
+        assert connection.execute(text("SELECT n FROM notes")).scalars().all() == [1]
+    made.dispose()
+
+
+def test_an_engine_that_commits_each_statement_is_refused() -> None:
+    for careless in (
+        create_engine("sqlite://", isolation_level="AUTOCOMMIT"),
+        create_engine("sqlite://", execution_options={"isolation_level": "AUTOCOMMIT"}),
+    ):
+        with pytest.raises(UnsafeSettings, match="a state without its history: leave isolation_level out"):
+            secure(careless)
+        careless.dispose()
+
+
 @pytest.fixture
 def server(postgres_database: Callable[[], str]) -> str:
     return postgres_database()

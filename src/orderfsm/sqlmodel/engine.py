@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["async_engine", "engine", "secure"]
 
+AUTOCOMMIT = "AUTOCOMMIT"
 BUSY_SECONDS = 10
 KEEPALIVE = {
     "keepalives": 1,
@@ -70,7 +71,14 @@ def secure(engine: Engine, *, durability: Durability = "full") -> Engine:
     """The engine itself, with the settings of `engine()` for each connection that it opens from now on.
 
     For engines that the service makes itself; an AsyncEngine gives its `sync_engine`. Other databases are left alone.
+    Raises UnsafeSettings for an engine that commits each statement by itself.
     """
+    level = engine.dialect._on_connect_isolation_level
+    if AUTOCOMMIT in (level, engine.get_execution_options().get("isolation_level")):
+        raise UnsafeSettings(
+            "the engine commits each statement by itself, a state without its history: leave isolation_level out, and "
+            'ask for connection.execution_options(isolation_level="AUTOCOMMIT") where a statement needs it'
+        )
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _closing(lambda connection: _prepare_sqlite(connection, durability)))
         event.listen(engine, "begin", _begin)
@@ -117,8 +125,14 @@ def _prepare_sqlite(connection: Any, durability: Durability) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    """Take the write lock at once. A reader may ask for less: `execution_options(sqlite_begin="DEFERRED")`."""
-    mode = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
+    """Take the write lock at once. A reader may ask for less: `execution_options(sqlite_begin="DEFERRED")`.
+
+    Where somebody asks for AUTOCOMMIT there is no transaction: nobody would commit it.
+    """
+    options = connection.get_execution_options()
+    if options.get("isolation_level") == AUTOCOMMIT:
+        return
+    mode = options.get("sqlite_begin", "IMMEDIATE")
     driver = direct(connection)
     if driver is None:
         connection.exec_driver_sql(f"BEGIN {mode}")
