@@ -28,6 +28,7 @@ from orderfsm.testing import (
     Walk,
     charts,
     drafts,
+    guard_outcomes,
     histories,
     illegal_events,
     interleavings,
@@ -334,6 +335,20 @@ events:
 def test_no_payload_is_drawn_that_leads_to_a_guard_without_an_answer(walk: Walk) -> None:
     assert walk.configuration != "large" or walk.sends[-1].guards == {"credit_ok": True}
     assert Walk.of(FORKED, walk.sends) == walk
+
+
+def test_moments_that_a_guard_names_are_found() -> None:
+    chart = orderfsm.read(
+        """
+chart: shop/opening
+version: "1"
+initial: told
+states: {told: {}, sold: {final: true}}
+events: {sell: {from: told, to: sold, when: now > timestamp("2024-01-05T00:00:00Z")}}
+"""
+    )
+    assert [str(walk.configuration) for walk in transitions(chart)] == ["sold"]
+    assert [attempt.refused for attempt in guard_outcomes(chart)] == ["", "guard-refused"]
 
 
 # --- what is illegal

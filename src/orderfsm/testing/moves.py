@@ -11,7 +11,7 @@ from orderfsm import Actor, GuardFailed, Link, MissingGuard, Reason, Refused, St
 from orderfsm.timers import Pending, advance, by_step
 
 from .send import Send, Walk
-from .solving import NOW, Question, Wanted, completed, days_asked, solutions
+from .solving import NOW, Question, Wanted, completed, days_asked, moments_asked, solutions
 
 if TYPE_CHECKING:
     from orderfsm import Chart
@@ -173,9 +173,10 @@ def moments_for(walk: Walk, move: Move, more: Wanted = ()) -> tuple[datetime, ..
     An event that a timer sends comes when the timer is due.
     """
     base = max([walk.now or NOW, *_due(walk, move.event)])
-    asked = days_asked((*move.wanted, *more)) if move.dated or more else ()
-    since = ((_entered(walk, state), days) for state, days in asked)
+    asked = (*move.wanted, *more) if move.dated or more else ()
+    since = ((_entered(walk, state), days) for state, days in days_asked(asked))
     later = {entered + timedelta(days=days) for entered, days in since if entered is not None}
+    later.update(moments_asked(asked))
     return (base, *sorted(moment for moment in later if moment > base))
 
 

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 __all__ = ["Orders", "sending"]
 
 _WRONG = tuple(kind for kind in KINDS if kind != "not-enabled")
-_PAUSES = (timedelta(seconds=1), timedelta(hours=1), timedelta(days=1), timedelta(days=30))
+_SECOND = timedelta(seconds=1)
+_PAUSES = (_SECOND, timedelta(hours=1), timedelta(days=1), timedelta(days=30))
 _DATA = st.data()
 
 _LEAD = 6
@@ -292,15 +293,17 @@ class Orders(RuleBasedStateMachine):
     @precondition(lambda self: self.driver.clock)
     @rule(data=_DATA)
     def let_time_pass(self, data: st.DataObject) -> None:
-        """Let time pass; what timers have made due is sent."""
+        """Let time pass; what timers have made due is sent, and nothing right before the first of them is due."""
+        due = sorted(moment for life in self.lives for moment in life.moments() if moment > self.now)
         moments = {self.now + pause for pause in _PAUSES}
-        for moment in {moment for life in self.lives for moment in life.moments()}:
-            moments |= {moment - timedelta(seconds=1), moment, moment + timedelta(seconds=1)}
-        later = sorted(moment for moment in moments if moment >= self.now)
-        self.now = data.draw(st.sampled_from(later), "moment")
-        self.driver.at(self.now)
-        if self.driver.timers:
-            self.sweep(data)
+        moments |= {moment + beside for moment in due for beside in (-_SECOND, timedelta(), _SECOND)}
+        until = data.draw(st.sampled_from(sorted(moment for moment in moments if moment >= self.now)), "moment")
+        first = [moment - _SECOND for moment in due[:1] if self.now < moment - _SECOND and moment <= until]
+        for moment in (*first, until):
+            self.now = moment
+            self.driver.at(moment)
+            if self.driver.timers:
+                self.sweep(data)
 
     def sweep(self, data: st.DataObject) -> None:
         """Let the system send what is due, when the chart can say what becomes of it."""
