@@ -686,7 +686,8 @@ def test_the_history_is_read_only_when_an_expression_asks(
     order.revision  # noqa: B018 - loads the object
     with statements(engine) as sent:
         orders.send(session, order, "hold", reason="paper")
-    assert not any(statement.startswith("SELECT") for statement in sent)
+    read = f"FROM {orders.store.history.__tablename__}"  # the first send of all also asks for charts and triggers
+    assert not any(statement.startswith("SELECT") and read in statement for statement in sent)
     with statements(engine) as sent, pytest.raises(GuardRefused):
         orders.send(session, order, "drop")
     assert [statement for statement in sent if "history" in statement]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from orderfsm.errors import Conflict, GuardFailed, InDoubt, NotOpened, Refused, StoredStateUnknown
 from orderfsm.sqlmodel.fate import Limit, backend, certain, lasting
 
-from .race import lost_race
+from .race import CHANCE, lost_race
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -38,7 +37,7 @@ def pauses(attempt: int) -> float:
 
     At random, up to 10 ms after the first, up to twice as long after each other one, never more than 160 ms.
     """
-    return random.uniform(0, 0.005 * 2 ** min(attempt, 5))  # noqa: S311 - nobody gains by guessing it
+    return CHANCE.uniform(0, 0.005 * 2 ** min(attempt, 5))
 
 
 def transact(

@@ -1,10 +1,15 @@
-"""Which errors say that somebody moved first."""
+"""Which errors say that somebody moved first, and the chance by which those who wait get out of each other's way."""
 
 from __future__ import annotations
 
+from random import SystemRandom
+
 from orderfsm.errors import Conflict, KeyReused
 
-__all__ = ["lost_race"]
+__all__ = ["CHANCE", "lost_race"]
+
+CHANCE = SystemRandom()
+"""It has no state that a fork would share, and leaves the one of `random` to those who count on it, such as tests."""
 
 
 def lost_race(error: BaseException) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections import deque
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import timedelta
@@ -24,7 +23,7 @@ from orderfsm.arguments import expect
 from orderfsm.errors import Blocker, ChartError, Conflict, NotEnabled, Refused
 from orderfsm.history import Actor
 
-from .race import lost_race
+from .race import CHANCE, lost_race
 from .request import Request
 from .savepoint import savepoint
 from .swept import Swept, code_of, swept
@@ -155,7 +154,7 @@ class Sweep:
         connection = self._session.connection(self._orders.store.bind)
         statements = self._timing.statements(connection)
         if not statements.claim(connection, key):
-            self._queue.rotate(random.randrange(max(len(self._queue), 1)))  # noqa: S311 - to be out of each other's way
+            self._queue.rotate(CHANCE.randrange(max(len(self._queue), 1)))  # to be out of each other's way
             return None
         now = min(begun, self._orders.clock())
         due = statements.earliest(connection, key, now)

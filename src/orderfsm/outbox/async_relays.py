@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import random as chance
 import time
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -13,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, TimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from . import rounds
+from .policy import CHANCE
 from .rounds import Rounds, pause
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class AsyncRelay(Rounds):
         *,
         policy: Policy | None = None,
         clock: Callable[[], datetime] | None = None,
-        random: Callable[[], float] = chance.random,
+        random: Callable[[], float] = CHANCE.random,
         concurrency: int = 10,
     ) -> None:
         super().__init__(orders, deliver, policy, clock, random, concurrency)

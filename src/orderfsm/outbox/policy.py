@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from random import SystemRandom
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Policy"]
+__all__ = ["CHANCE", "Policy"]
+
+CHANCE = SystemRandom()
+"""It has no state that a fork would share, and leaves the one of `random` to those who count on it, such as tests."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random as chance
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
@@ -13,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, TimeoutError
 from sqlalchemy.orm import Session
 
 from . import rounds
+from .policy import CHANCE
 from .rounds import Rounds, pause
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Relay(Rounds):
         *,
         policy: Policy | None = None,
         clock: Callable[[], datetime] | None = None,
-        random: Callable[[], float] = chance.random,
+        random: Callable[[], float] = CHANCE.random,
         concurrency: int = 1,
     ) -> None:
         super().__init__(orders, deliver, policy, clock, random, concurrency)
