@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import floor
 from typing import TYPE_CHECKING
 
 from orderfsm.cell import Choice
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from .kept import Coverage, Goal
 
-__all__ = ["KINDS", "Arrows", "Goals", "Measured", "reason_goals"]
+__all__ = ["KINDS", "Arrows", "Goals", "Measured", "reason_goals", "tenths"]
 
 KINDS = ("states", "transitions", "pairs", "guards", "reasons", "refusals")
 """What is measured, in the order in which it is told."""
@@ -133,6 +134,11 @@ def _demanded(demand: Demand) -> Iterator[str]:
         yield "link-needed"
     if demand.payload:
         yield "payload-invalid"
+
+
+def tenths(percent: float) -> float:
+    """A share with one decimal, rounded down: what is told as 100 is all."""
+    return floor(round(10 * percent, 6)) / 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from math import floor
 from typing import TYPE_CHECKING
 
 from orderfsm.coverage import KINDS
+from orderfsm.coverage.goals import tenths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,7 +51,7 @@ def _shares(measured: Measured) -> Iterator[str]:
 
 def percentage(value: float) -> str:
     """A share with one decimal, rounded down: 100 % is all."""
-    return f"{floor(value * 10 + 1e-9) / 10:.1f} %"
+    return f"{tenths(value):.1f} %"
 
 
 def _missed(measured: Measured, most: int | None) -> Iterator[str]:

@@ -11,7 +11,7 @@ from orderfsm import Actor, GuardFailed, Link, MissingGuard, Reason, Refused, St
 from orderfsm.timers import Pending, advance, by_step
 
 from .send import Send, Walk
-from .solving import NOW, Question, Wanted, completed, days_asked, moments_asked, solutions
+from .solving import NOW, Question, Wanted, completed, solutions, times_asked
 
 if TYPE_CHECKING:
     from orderfsm import Chart
@@ -173,11 +173,14 @@ def moments_for(walk: Walk, move: Move, more: Wanted = ()) -> tuple[datetime, ..
     An event that a timer sends comes when the timer is due.
     """
     base = max([walk.now or NOW, *_due(walk, move.event)])
-    asked = (*move.wanted, *more) if move.dated or more else ()
-    since = ((_entered(walk, state), days) for state, days in days_asked(asked))
-    later = {entered + timedelta(days=days) for entered, days in since if entered is not None}
-    later.update(moments_asked(asked))
-    return (base, *sorted(moment for moment in later if moment > base))
+    asked = times_asked((*move.wanted, *more)) if move.dated or more else ()
+    found = {each if isinstance(each, datetime) else _days_after(walk, *each) for each in asked}
+    return (base, *sorted(moment for moment in found if moment is not None and moment > base))
+
+
+def _days_after(walk: Walk, state: str, days: float) -> datetime | None:
+    entered = _entered(walk, state)
+    return None if entered is None else entered + timedelta(days=days)
 
 
 def _due(walk: Walk, event: str) -> Iterator[datetime]:

@@ -285,8 +285,10 @@ class Orders(RuleBasedStateMachine):
     def _others(self, life: Life, send: Send) -> list[Send]:
         """What else may be sent to the order; where nothing may, other events."""
         others = [replace(other, now=None) for _, other in legal(life.walk) if other.event != send.event]
+        if others:
+            return others
         events = sorted(event for event in compile(self.chart).alphabet if event not in ("*", send.event))
-        return others or [Send(event, actor=send.actor) for event in events]
+        return [Send(event, actor=send.actor) for event in events]
 
     # --- time
 

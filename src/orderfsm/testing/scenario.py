@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from .send import Send
 
-__all__ = ["lines"]
+__all__ = ["FACTS", "given", "lines", "opened", "said"]
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
@@ -36,14 +36,14 @@ def lines(
     yield f"- title: {_quoted(title)}"
     if chart.profile == "strict":
         yield "  profile: strict"
-    opened = bool(sends) and bool(steps) and sends[0].event == OPEN
-    told = sends[1:] if opened else sends
+    begun = opened(sends, steps)
+    told = sends[1:] if begun else sends
     yield from _opening(chart, sends, steps)
-    now = sends[0].now if opened else None
+    now = sends[0].now if begun else None
     if told:
         yield "  send:"
         for send in told:
-            yield f"    - {_flow(_said(send, now))}{_untold(chart, send)}"
+            yield f"    - {_flow(said(send, now))}{_untold(chart, send)}"
             now = send.now or now
     elif steps:
         yield f"  codes: {_flow([steps[0].after.code])}"
@@ -51,27 +51,44 @@ def lines(
         yield f"  refused: {refused}" if refused else f"  then: {_flow(then)}"
 
 
+def opened(sends: Sequence[Send], steps: Sequence[Step]) -> bool:
+    """Whether the first send is told by the scenario itself, which begins with an order that is open."""
+    return bool(sends) and bool(steps) and sends[0].event == OPEN
+
+
+def given(chart: Chart, sends: Sequence[Send], steps: Sequence[Step]) -> str | None:
+    """Where the order is said to be, for the send behind the opening would be taken for one; else None."""
+    if not opened(sends, steps) or len(sends) == 1:
+        return None
+    first = compile(chart).starts[OPEN].steps[0]
+    return first.after if steps[0] is first and sends[1].event in _beginning(chart) else None
+
+
+def _beginning(chart: Chart) -> set[str]:
+    """The events that a scenario takes for an opening."""
+    table = compile(chart)
+    return table.starts.keys() - table.rows[table.starts[OPEN].steps[0].after].keys()
+
+
 def _opening(chart: Chart, sends: Sequence[Send], steps: Sequence[Step]) -> Iterator[str]:
     if sends and not steps:
         yield "  # sent to begin an order; a scenario begins with an order that is open"
     if not (sends and steps):
         return
-    table = compile(chart)
-    first = table.starts[OPEN].steps[0]
-    beginning = table.starts.keys() - table.rows[first.after].keys()  # what a scenario takes for an opening
+    first, state = compile(chart).starts[OPEN].steps[0], given(chart, sends, steps)
     if sends[0].event != OPEN:
-        if sends[0].event not in beginning:
+        if sends[0].event not in _beginning(chart):
             yield f"  # begins with {sends[0].event}; a scenario sends that in {first.after}"
         return
     if steps[0] is not first:
         yield f"  # begins in {steps[0].after}; a scenario begins in {first.after}"
-    elif len(sends) > 1 and sends[1].event in beginning:
-        yield f"  given: {_flow(first.after)}"
+    elif state is not None:
+        yield f"  given: {_flow(state)}"
     if sends[0].now is not None and len(sends) > 1:
         yield f"  at: {_flow(_moment(sends[0].now))}"
 
 
-def _said(send: Send, before: datetime | None) -> dict[str, Any]:
+def said(send: Send, before: datetime | None = None) -> dict[str, Any]:
     """What a scenario tells of one send; its moment where it is another one than before."""
     actor, reason = send.actor, send.reason
     told: dict[str, Any] = {
@@ -87,13 +104,16 @@ def _said(send: Send, before: datetime | None) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value or (value is not None and name in _EMPTY)}
 
 
-_EMPTY = ("payload", "order", "items")
+FACTS: dict[str, Any] = {"order": Mapping, "items": list}
+"""The facts that a scenario has a field for, and what they have to be."""
+
+_EMPTY = ("payload", *FACTS)
 """What is told of a send even when there is nothing in it."""
 
 
 def _is_told(name: str, value: Any) -> bool:
     """Whether a scenario has a field for the fact."""
-    return isinstance(value, {"order": Mapping, "items": list}.get(name, ()))
+    return isinstance(value, FACTS.get(name, ()))
 
 
 def _untold(chart: Chart, send: Send) -> str:

@@ -27,7 +27,7 @@ from orderfsm.witness.survey import STRUCTURE, Survey, Unknown
 if TYPE_CHECKING:
     from orderfsm.witness.survey import Goal
 
-__all__ = ["NOW", "Question", "completed", "days_asked", "fits", "moments_asked", "solutions"]
+__all__ = ["NOW", "Question", "completed", "fits", "solutions", "times_asked"]
 
 TURNS = 8
 """How often the candidates are turned round to look for another solution."""
@@ -315,23 +315,14 @@ def _chances(field: Field, chance: Random) -> tuple[Any, ...]:
 # --- time
 
 
-def days_asked(wanted: Wanted) -> Iterator[tuple[str, float]]:
-    """States that days_since() asks for, each with numbers of days at which an answer may change, and some beside."""
-    for unknown, values in _candidates(wanted).items():
-        if unknown.kind == "past":
-            yield from ((str(unknown.origin[0]), value) for value in values if isinstance(value, float))
-
-
-def moments_asked(wanted: Wanted) -> Iterator[datetime]:
-    """Moments that the time of the send is compared with, and some beside."""
-    for unknown, values in _candidates(wanted).items():
-        if unknown == Unknown("value", ("now",)):
-            yield from (value for value in values if isinstance(value, datetime) and value.tzinfo is not None)
-
-
-def _candidates(wanted: Wanted) -> dict[Unknown, list[object]]:
+def times_asked(wanted: Wanted) -> Iterator[tuple[str, float] | datetime]:
+    """When answers may change, and some times beside: moments, or a state and how many days after it was entered."""
     goals = [goal for expression, answer in wanted for goal in goals_of(expression.root, answer)]
     survey = Survey(goals, frozenset())
     for node, _ in goals:
         solve(survey, node)
-    return survey.candidates
+    for unknown, values in survey.candidates.items():
+        if unknown.kind == "past":
+            yield from ((str(unknown.origin[0]), value) for value in values if isinstance(value, float))
+        elif unknown == Unknown("value", ("now",)):
+            yield from (value for value in values if isinstance(value, datetime) and value.tzinfo is not None)

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from orderfsm import Actor, Reason, chart, compile
+from orderfsm import chart, compile
 from orderfsm.checks.scenarios import failing
 from orderfsm.checks.study import Study
 from orderfsm.errors import GuardFailed, MissingGuard
+from orderfsm.testing.scenario import FACTS, given, opened, said
 
 if TYPE_CHECKING:
     from orderfsm import Chart
-    from orderfsm.testing.send import Attempt, Send
+    from orderfsm.testing.send import Attempt
 
 __all__ = ["notices"]
 
 UNEXPECTED = (GuardFailed.code, MissingGuard.code)
 """Errors that a scenario cannot expect: they say nothing of the order."""
-
-KINDS: dict[str, Any] = {"order": Mapping, "items": list}
-"""The facts that a scenario has a field for, and what they have to be."""
 
 
 def notices(attempt: Attempt, mutant: Chart) -> bool:
@@ -39,30 +36,24 @@ def _passes(chart: Chart, scenario: chart.Scenario) -> bool:
 
 
 def _told(attempt: Attempt) -> chart.Scenario:
-    """The scenario, which begins with an order that is open and leaves out what it has no words for."""
-    sends = [*attempt.walk.sends, attempt.send]
-    step = attempt.step
-    begins = bool(attempt.walk.steps or step) and sends[0].event == chart.OPEN
-    told = tuple(map(_sent, sends[1:] if begins else sends))
+    """The scenario that is printed of an attempt, as a value."""
+    walk, step = attempt.walk, attempt.step
+    sends = [*walk.sends, attempt.send]
+    steps = walk.steps if step is None else (*walk.steps, step)
+    begun = opened(sends, steps)
+    told = [said(send) for send in (sends[1:] if begun else sends)]
     return chart.Scenario(
         "",
         codes=() if told or step is None else (str(step.after.code),),
-        at=sends[0].now.isoformat() if begins and sends[0].now is not None else None,
-        send=told,
+        given=given(walk.chart, sends, steps),
+        at=sends[0].now.isoformat() if begun and sends[0].now is not None else None,
+        send=tuple(map(_sent, told)),
         then=None if step is None else str(step.after),
         refused=attempt.refused or None,
     )
 
 
-def _sent(send: Send) -> chart.Send:
-    actor, reason = send.actor, send.reason
-    return chart.Send(
-        send.event,
-        actor=(actor.role if isinstance(actor, Actor) else actor) or None,
-        reason=reason.code or reason.text if isinstance(reason, Reason) else reason,
-        links=tuple(link.rel for link in send.links),
-        payload=send.payload,
-        facts={name: value for name, value in (send.facts or {}).items() if isinstance(value, KINDS.get(name, ()))},
-        now=send.now.isoformat() if send.now is not None else None,
-        guards=send.guards,
-    )
+def _sent(told: dict[str, Any]) -> chart.Send:
+    facts = {name: told[name] for name in FACTS if name in told}
+    fields = {name: value for name, value in told.items() if name not in FACTS}
+    return chart.Send(**fields | {"links": tuple(told.get("links", ()))}, facts=facts)

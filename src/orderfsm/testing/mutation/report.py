@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
-from math import floor
 from typing import TYPE_CHECKING, Any
+
+from orderfsm.coverage.goals import tenths
 
 from .witness import unshown
 
@@ -117,7 +118,7 @@ class Report:
     @property
     def told(self) -> float:
         """The score with one decimal, rounded down: what is told as 100 has no survivors, as 80 is not below 80."""
-        return floor(round(10 * self.score, 6)) / 10
+        return tenths(self.score)
 
     @property
     def kinds(self) -> dict[str, Counter[Outcome]]:
