@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .send import Send
 
-__all__ = ["expect_driver", "lost", "named", "new_keys", "untold"]
+__all__ = ["expect_driver", "lost", "named", "new_keys", "refused", "untold"]
 
 
 def named(own_refusals: Collection[str], chart: Chart) -> tuple[str, ...]:
@@ -53,6 +53,11 @@ def new_keys() -> Iterator[str]:
 def untold(send: Send) -> Unsent:
     """Why something was not sent of which the chart cannot say what becomes of it."""
     return Unsent(f"{send} asks for what only the chart is told: the time, or facts that were not given")
+
+
+def refused(event: str) -> Unsent:
+    """Why an event that the chart takes there was not carried out, though it was sent."""
+    return Unsent(f"the system refuses {event} for reasons of its own")
 
 
 def lost(attempt: Attempt, send: Send) -> Unsent | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import repeat
 from typing import TYPE_CHECKING
 
-from .asked import expect_driver, lost, named, new_keys, untold
+from .asked import expect_driver, lost, named, new_keys, refused, untold
 from .driving import Life
 from .send import Attempt, Walk
 
@@ -20,10 +20,11 @@ __all__ = ["follow"]
 def follow(driver: Driver, tried: Walk | Attempt, *, own_refusals: Collection[str] = ()) -> None:
     """Send a walk, or an attempt, to the system under test, and compare after each send: with suites, a whole test.
 
-    `own_refusals` are events that the system may refuse for reasons of its own (``"*"``: all); it ends there then.
+    `own_refusals` are events that the system may refuse for reasons of its own (``"*"``: all).
     Raises Disagreement (an AssertionError) for what the system does otherwise than the chart, Unsent (a skipped test)
-    when the driver cannot send it, or not as it is meant, what the system raises that is no refusal, TypeError for what
-    is no driver or nothing to send, and ValueError for events that the chart does not have.
+    when the driver cannot send it, or not as it is meant, or the system refuses it for reasons of its own, what the
+    system raises that is no refusal, TypeError for what is no driver or nothing to send, and ValueError for events that
+    the chart does not have.
     """
     expect_driver(driver)
     if not isinstance(tried, Walk | Attempt):
@@ -42,7 +43,10 @@ def follow(driver: Driver, tried: Walk | Attempt, *, own_refusals: Collection[st
             why = untold(send) if attempt is None else lost(attempt, meant)
             if why is not None:
                 raise why
-            if len(life.walk) <= place:
-                return
+            if len(life.walk) > place:
+                continue
+            if attempt is not None and attempt.step is not None:
+                raise refused(send.event)
+            return
     finally:
         driver.end()

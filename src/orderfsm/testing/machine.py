@@ -37,8 +37,8 @@ def state_machine_for(
     time. `own_refusals` are events that the system may refuse for reasons of its own (``"*"``: all). What a failure
     raises is a Disagreement, which holds the walk as Python and as a scenario of the chart.
 
-    An event that the driver could never send is told by a NeverSent warning when the `TestCase` ends; `passed_over`
-    counts all that was not sent.
+    An event that the driver could never send, or that the system always refused for reasons of its own, is told by a
+    NeverSent warning when the `TestCase` ends; `passed_over` counts all that was not carried out.
 
     Raises ValueError for events that the chart does not have and for a driver with timers and no clock, TypeError for
     what is no driver, and what `compile` raises.

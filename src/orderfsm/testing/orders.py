@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from orderfsm import compile
 
 from .agreeing import Disagreement
-from .asked import lost, new_keys, untold
+from .asked import lost, new_keys, refused, untold
 from .driver import Unsent
 from .driving import Life, noting
 from .exploring import plainest
@@ -133,6 +133,7 @@ class Orders(RuleBasedStateMachine):
             self.now = max(self.now, send.now or self.now)
             self.driver.at(self.now)
         key = next(self.keys) if self.driver.keys else None
+        before = len(life.walk)
         try:
             meant = replace(send, now=self.now if self.driver.clock else None)
             tried = life.attempt(meant, key)
@@ -144,17 +145,19 @@ class Orders(RuleBasedStateMachine):
         except Disagreement as wrong:
             wrong.beside = "another order" if any(other is not life for other in self.lives) else ""
             raise
-        if tried.step is not None:
-            self.tally.sent(send.event)
+        if len(life.walk) > before:
+            self.tally.carried_out(send.event)
+        elif tried.step is not None:
+            self.pass_over(refused(send.event), send)
         self.look_at_the_others(life, f"after {send} was sent to another order: ")
         if (why_not := lost(tried, meant)) is not None:
             self.pass_over(why_not, send)
         return why_not
 
     def pass_over(self, why: Unsent, send: Send | None = None) -> None:
-        """Count what cannot be sent."""
+        """Count what is not carried out."""
         self.tally.pass_over(why, send.event if send else "")
-        seen("not sent", str(why))
+        seen("not carried out", str(why))
 
     def look_at_the_others(self, life: Life, said: str) -> None:
         """What is sent to one order changes no other."""
@@ -328,7 +331,7 @@ class Orders(RuleBasedStateMachine):
     def _take_over(self, rung: list[Life]) -> None:
         for before, after in zip(self.lives, rung, strict=True):
             for send in after.walk.sends[len(before.walk) :]:
-                self.tally.sent(send.event)
+                self.tally.carried_out(send.event)
         self.lives = rung
 
     def _swept(self, facts: Mapping[int, Send | None]) -> None:
