@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 from orderfsm.pytest_plugin.postgres import Databases
 
@@ -21,6 +22,9 @@ settings.register_profile("long", patient, max_examples=5_000, stateful_step_cou
 settings.register_profile("random", patient)
 os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and what the command line prints depends on it
 settings.load_profile("long" if os.environ.get("ORDERFSM_SOAK") else "fast")
+if not os.environ.get("ORDERFSM_SOAK"):
+    # Hypothesis draws the constants of all modules that are loaded as well: examples would depend on the tests before.
+    providers._get_local_constants = lambda: providers._local_constants
 
 
 @pytest.fixture(scope="session")
