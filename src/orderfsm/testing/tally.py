@@ -43,7 +43,7 @@ class Tally:
 
     @property
     def never_sent(self) -> dict[str, str]:
-        """The events that somebody tried to send and that never were carried out where the chart takes them, and why."""
+        """The events that somebody tried to send and that never were carried out where the chart takes them: why."""
         return {event: why for event, why in sorted(self._unsent.items()) if event not in self._carried_out}
 
     def warn(self) -> None:
