@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from sqlalchemy import Engine, create_engine, select, text, update
+from sqlalchemy import Engine, create_engine, event, select, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import Session
@@ -44,38 +44,47 @@ from orderfsm import enforcement
 from orderfsm.errors import Conflict, NotEnabled
 from orderfsm.lifecycle import Lifecycle, transact
 from orderfsm.sqlmodel import Order, OrderHistory, SqlStore, create_all
-from orderfsm.testing.explorer import (
-    Explored,
-    Explorer,
-    Run,
-    Switch,
-    explore,
-    judge,
-    judge_lifecycle,
-    point,
-    schedules,
-)
+from orderfsm.testing import explorer as kit
+from orderfsm.testing.explorer import Explored, Run, Switch, judge, judge_lifecycle, point, schedules
 from orderfsm.testing.explorer.schedule import Frontier
 
 LEVELS = ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
 UNTOLD = "entry 2 (received accept working) was written, and no client was told so (clients return what they write)"
 FEW = settings(max_examples=by_tier(25, 1_000), database=None)
+SLOW = 60.0
+"""For how many seconds a client may stand still on a machine that is busy with something else."""
+Explorer = partial(kit.Explorer, patience=SLOW)
+explore = partial(kit.explore, patience=SLOW)
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def engine(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres_url: str
 ) -> Iterator[Engine]:
-    """A database of each kind, with the tables of the careless services and the ready-made ones."""
+    """A database of each kind, with the tables of the careless services and the ready-made ones.
+
+    It would itself wait for ten minutes before it ends a deadlock or says that it is locked.
+    """
     with database(request.param, postgres_url, tmp_path_factory.mktemp("explored")) as made:
         Base.metadata.create_all(made)
+        made.dispose()
+        event.listen(made, "connect", patient)
         yield made
+
+
+def patient(connection: Any, _: Any) -> None:
+    """Let the database wait for ten minutes."""
+    if hasattr(connection, "info"):
+        connection.execute("SET deadlock_timeout = '10min'")
+        connection.commit()
+    else:
+        connection.execute("PRAGMA busy_timeout = 600000")
 
 
 @pytest.fixture
 def plain(tmp_path: Any) -> Iterator[Engine]:
-    """SQLite as SQLAlchemy opens it, where a SELECT begins no transaction."""
-    made = create_engine(f"sqlite:///{tmp_path}/plain.db")
+    """SQLite as SQLAlchemy opens it, where a SELECT begins no transaction; the driver would wait for ten minutes."""
+    made = create_engine(f"sqlite:///{tmp_path}/plain.db", connect_args={"timeout": 600})
     Base.metadata.create_all(made)
     yield made
     made.dispose()
@@ -84,7 +93,10 @@ def plain(tmp_path: Any) -> Iterator[Engine]:
 @pytest.fixture(autouse=True)
 def _nothing_is_left() -> Iterator[None]:
     yield
-    assert [thread.name for thread in threading.enumerate() if "explored" in thread.name] == []
+    left = [thread for thread in threading.enumerate() if "explored" in thread.name]
+    for thread in left:
+        thread.join(SLOW)
+    assert [thread.name for thread in left if thread.is_alive()] == []
 
 
 def told(what: str, engine: Engine, began: float, explored: Explored) -> None:
@@ -564,13 +576,10 @@ def moves(first: int, second: int) -> Any:
 
 
 def test_a_deadlock_is_told_at_once_and_to_one(engine: Engine) -> None:
-    """PostgreSQL itself would look for one after a second."""
+    """PostgreSQL itself would look for one after the explorer's patience is over."""
     with Explorer(engine, two_rows, {"up": moves(0, 1), "down": moves(1, 0)}, lambda *_: None) as explorer:
         explorer.run()
-        began = time.perf_counter()
         runs = [explorer.run((0, 1)) for _ in range(5)]
-        took = time.perf_counter() - began
-    assert took < 5
     if engine.dialect.name == "sqlite":
         assert [outcome.error for run in runs for outcome in run.outcomes] == [None] * 10
         return
@@ -583,7 +592,10 @@ def test_a_deadlock_is_told_at_once_and_to_one(engine: Engine) -> None:
 
 
 def test_sqlite_transactions_that_began_with_a_read_lock_each_other_out(plain: Engine) -> None:
-    """In a rollback journal neither can write while the other reads; the one that came first is told so, at once."""
+    """In a rollback journal neither can write while the other reads; the one that came first is told so.
+
+    The driver would tell it when the explorer's patience is over.
+    """
 
     def client(session: Any, key: int) -> None:
         session.connection().exec_driver_sql("BEGIN")
@@ -591,15 +603,15 @@ def test_sqlite_transactions_that_began_with_a_read_lock_each_other_out(plain: E
         session.execute(update(Parcel).where(Parcel.id == key).values(status="packed"))
 
     with Explorer(plain, new, {"one": client, "two": client}, lambda *_: None) as explorer:
-        began = time.perf_counter()
         run = explorer.run((0, 0, 1, 1, 1))
-    assert time.perf_counter() - began < 4  # the driver would wait for five seconds
     assert run.problems == ()
     errors = [outcome.error for outcome in run.outcomes]
     assert sorted(type(error).__name__ for error in errors) == ["NoneType", "OperationalError"]
 
 
 def test_a_client_that_waits_for_itself_is_told_so(engine: Engine) -> None:
+    """The database would let it wait until the explorer's patience is over."""
+
     def client(session: Any, key: int) -> None:
         change = update(Parcel).where(Parcel.id == key).values(status="packed")
         session.execute(change)
@@ -607,9 +619,7 @@ def test_a_client_that_waits_for_itself_is_told_so(engine: Engine) -> None:
             other.execute(change)
 
     with Explorer(engine, new, {"double": client}, lambda *_: None) as explorer:
-        began = time.perf_counter()
         run = explorer.run()
-    assert time.perf_counter() - began < 8  # the engine would wait for ten seconds
     if engine.dialect.name == "sqlite":
         assert isinstance(run.outcomes[0].error, OperationalError)
     else:
@@ -621,6 +631,16 @@ def test_a_client_that_waits_for_itself_is_told_so(engine: Engine) -> None:
 # --- ends
 
 
+def hung(engine: Engine, clients: dict[str, Any], end: str) -> str:
+    """The one problem of a run that hangs in this way; a slow machine is taken for hanging elsewhere, and gets time."""
+    for patience in (0.3, 3.0, 30.0):
+        with Explorer(engine, new, clients, lambda *_: None, patience=patience) as explorer:
+            (problem,) = explorer.run().problems
+        if problem.startswith(f"nobody has gone on for {patience:g} seconds: {end}"):
+            return problem
+    raise AssertionError(problem)
+
+
 def test_a_client_that_hangs_is_told_with_the_line_where_it_stands(engine: Engine) -> None:
     guard = threading.Lock()
 
@@ -628,12 +648,9 @@ def test_a_client_that_hangs_is_told_with_the_line_where_it_stands(engine: Engin
         with guard:
             session.get_one(Parcel, key)
 
-    with Explorer(engine, new, {"holds": holds, "waits": holds}, lambda *_: None, patience=0.3) as explorer:
-        run = explorer.run()
-    assert len(run.problems) == 1
-    assert run.problems[0].startswith("nobody has gone on for 0.3 seconds: waits is on its way before its first")
-    assert "test_testing_explorer.py" in run.problems[0]
-    assert "in holds" in run.problems[0]
+    problem = hung(engine, {"holds": holds, "waits": holds}, "waits is on its way before its first statement")
+    assert "test_testing_explorer.py" in problem
+    assert "in holds" in problem
     assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]
 
 
@@ -714,7 +731,7 @@ def test_an_engine_is_left_as_it_was(engine: Engine) -> None:
     assert (dialect._has_events, [*dialect.dispatch.do_execute], [*engine.dispatch.commit]) == before
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:
-            assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() == 10_000
+            assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() == 600_000
 
 
 def test_an_explorer_that_nobody_has_entered_is_refused(engine: Engine) -> None:
@@ -758,11 +775,10 @@ def test_a_client_of_which_nothing_has_run_is_told(plain: Engine) -> None:
 
 
 def test_a_client_that_waits_for_a_connection_is_told_with_its_line(tmp_path: Any) -> None:
-    made = create_engine(f"sqlite:///{tmp_path}/one.db", pool_size=1, max_overflow=0, pool_timeout=2)
+    made = create_engine(f"sqlite:///{tmp_path}/one.db", pool_size=1, max_overflow=0, pool_timeout=600)
     Base.metadata.create_all(made)
-    with Explorer(made, new, [Careful().client("pack"), Careful().client("cancel")], [], patience=0.3) as explorer:
-        (problem,) = explorer.run().problems
-    assert "cancel is on its way before its first statement (" in problem
+    clients = {event: Careful().client(event) for event in ("pack", "cancel")}
+    problem = hung(made, clients, "cancel is on its way before its first statement (")
     assert "careless_services.py:" in problem
     made.dispose()
 
