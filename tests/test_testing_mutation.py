@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import re
+import subprocess
 import sys
 import threading
 import time
@@ -672,6 +673,38 @@ def test_the_run_without_a_mutant_ends_with_whoever_waits_for_it(project: Path) 
         process.stdin.close()
         process.wait(30)
     assert not (project / "result").exists()
+    pids = [int(pid) for pid in (project / "pids").read_text().split()]
+    wait(lambda: not any(map(lives, pids)))
+
+
+SECOND_TIME = f"""
+import pathlib
+import parcels
+{FOR_EVER}
+for_ever = test_it
+
+def test_it():
+    ran = pathlib.Path(__file__).with_name("ran")
+    if ran.exists():
+        for_ever()
+    ran.touch()
+"""
+
+
+@pytest.mark.parametrize("without_a_mutant", [True, False], ids=["without a mutant", "with one"])
+def test_a_build_server_that_ends_the_command_finds_nothing_left(
+    without_a_mutant: bool, project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    write(project, test_parcels=SECOND_TIME)
+    if without_a_mutant:
+        (project / "ran").touch()
+    folder = tmp_path_factory.mktemp("temporary")
+    command = [sys.executable, "-m", "orderfsm", "mutate", "parcel.yaml", "--", "test_parcels.py"]
+    with subprocess.Popen(command, env=os.environ | {"TMPDIR": str(folder)}) as process:
+        wait(lambda: (project / "pids").exists())
+        process.terminate()
+        assert process.wait(60) == 143
+    assert list(folder.iterdir()) == []
     pids = [int(pid) for pid in (project / "pids").read_text().split()]
     wait(lambda: not any(map(lives, pids)))
 

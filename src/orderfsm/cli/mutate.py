@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,18 +60,33 @@ def mutate(trial: Trial) -> Answer:
 def _tried(charts: Sequence[Chart], trial: Trial) -> Report:
     """The report; what pytest says when nothing can be tried goes to the error output."""
     try:
-        return tried(
-            charts,
-            trial.arguments,
-            kinds=_kinds(trial.kinds),
-            jobs=trial.jobs,
-            faced=trial.faced,
-            sample=trial.sample,
-            told=_Progress() if sys.stderr.isatty() else None,
-        )
+        with _ended_by_sigterm():
+            return tried(
+                charts,
+                trial.arguments,
+                kinds=_kinds(trial.kinds),
+                jobs=trial.jobs,
+                faced=trial.faced,
+                sample=trial.sample,
+                told=_Progress() if sys.stderr.isatty() else None,
+            )
     except NoBaseline as error:
         sys.stderr.write("".join(f"{printable(line)}\n" for line in error.told.splitlines()))
         raise
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends the command as Ctrl-C does: what it has started, and written, goes with it."""
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _kinds(given: str | None) -> tuple[str, ...]:
