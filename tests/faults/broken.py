@@ -5,10 +5,10 @@ They write the same tables, with SQL of their own, on a database without trigger
 
 from __future__ import annotations
 
-import random
 import time
 import uuid
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
@@ -122,13 +122,17 @@ class HistoryOutside(ByHand):
 
 
 class LosesAnswers(Library):
-    """The library on a line that loses one answer in fifty: the client repeats under the same key. Not broken."""
+    """The library on a line that loses every so manieth answer: the client repeats under the same key. Not broken."""
 
-    share = 0.02
+    every = 20
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
+        self.answers = count(1)
 
     def send(self, order: int, event: str, call: str, key: str) -> Written:
         entry = super().send(order, event, call, key)
-        if random.random() < self.share:
+        if next(self.answers) % self.every == 0:
             raise ConnectionError("the answer was lost")
         return entry
 
@@ -136,7 +140,7 @@ class LosesAnswers(Library):
 class LosesAnswersNewKey(LosesAnswers):
     """The same line, and a client that gives each attempt a key of its own."""
 
-    share = 0.2
+    every = 5
 
     def send(self, order: int, event: str, call: str, key: str) -> Written:
         return super().send(order, event, call, uuid.uuid4().hex)

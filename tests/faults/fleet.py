@@ -81,7 +81,15 @@ class Fleet:
                 count, end = self._count, time.monotonic() + seconds
             if time.monotonic() > end:
                 raise TimeoutError(f"{count} of {acknowledged} are acknowledged, and none in the last {seconds} s")
-            time.sleep(0.005)
+            time.sleep(0.02)
+
+    def waited(self, seen: Callable[[], object], *, seconds: float = 240) -> None:
+        """Wait, while the clients go on, until something is seen; raises TimeoutError when it is not for so long."""
+        end = time.monotonic() + seconds
+        while not seen():
+            if time.monotonic() > end:
+                raise TimeoutError(f"nothing was seen in {seconds} s")
+            time.sleep(0.02)
 
     def kill(self) -> None:
         """Kill one of all, at whatever it is doing, and start its successor."""
@@ -100,7 +108,7 @@ class Fleet:
         begun = self.acknowledged
         for number in range(1, times + 1):
             self.until(begun + number * acknowledged // (times + 1))
-            time.sleep(self._drawn.uniform(0, 0.003))
+            time.sleep(self._drawn.uniform(0, 0.02))
             fault()
         self.until(begun + acknowledged)
 

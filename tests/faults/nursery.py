@@ -16,6 +16,8 @@ import sys
 import traceback
 from typing import Any
 
+from sqlalchemy.orm import configure_mappers
+
 from faults import broken, workers, workload
 from faults.workload import Client, Plan
 
@@ -24,6 +26,7 @@ __all__ = ["main"]
 
 def main() -> None:
     children: dict[str, int] = {}
+    configure_mappers()  # once for all
     gc.freeze()
     for line in sys.stdin:
         command, *arguments = json.loads(line)

@@ -186,9 +186,14 @@ class Library(Plain):
     """The library's own unit of work: done, refused, or InDoubt; any other error says that nothing was written."""
 
     certain = True
+    seconds: float = 5
+    tries = 20
 
     def send(self, order: int, event: str, call: str, key: str) -> Written:
-        return transact(self.session, lambda session: self.written(session, order, event, call, key), key=key)
+        def work(session: Session) -> Written:
+            return self.written(session, order, event, call, key)
+
+        return transact(self.session, work, key=key, seconds=self.seconds, tries=self.tries)
 
 
 class Asking(Library):
