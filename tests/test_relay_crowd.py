@@ -67,8 +67,6 @@ def write(
     keys: list[int],
     count: int,
     also: Callable[[Session, int, int], None] | None = None,
-    *,
-    pause: float = 0,
 ) -> None:
     """Emit so many messages from some of the orders, against seven others who do the same.
 
@@ -86,7 +84,6 @@ def write(
                     time.sleep(drawn.random() * 0.004)
                 session.commit()
             done += 1
-            time.sleep(pause)
         except Exception as error:
             if not lost_race(error):
                 raise
@@ -121,16 +118,18 @@ def crowd(write: Callable[[], None], run: Callable[[threading.Event], None]) -> 
     written = threading.Event()
     with ThreadPoolExecutor(WRITERS + RELAYS) as pool:
         relays = [pool.submit(run, written) for _ in range(RELAYS)]
-        for future in [pool.submit(write) for _ in range(WRITERS)]:
-            future.result()
-        written.set()
+        try:
+            for future in [pool.submit(write) for _ in range(WRITERS)]:
+                future.result()
+        finally:
+            written.set()
         for each in relays:
             each.result()
 
 
 def sooner_or_later(go: Callable[[], None], fault: Callable[[], object]) -> bool:
-    """Whether a fault is seen, in ten crowds at most: a quiet machine may hide it once."""
-    for _ in range(10):
+    """Whether a fault is seen, in so many crowds: each of them may hide it, however many there are of them."""
+    for _ in range(100):
         go()
         if fault():
             return True
@@ -139,7 +138,7 @@ def sooner_or_later(go: Callable[[], None], fault: Callable[[], object]) -> bool
 
 def test_of_eight_writers_and_three_relays_nothing_is_missing_and_all_comes_in_order(url: str) -> None:
     arrived: list[Arrived] = []
-    events = by_tier(60, 1_000)
+    events = by_tier(25, 1_000)
 
     def deliver(message: Message) -> None:
         time.sleep(random.random() * 0.001)
@@ -188,7 +187,7 @@ def test_a_relay_that_remembers_the_last_id_misses_events(postgres_database: Cal
                         arrived.add((row.order_id, row.sequence))
                         last = row.id
 
-        assert sooner_or_later(lambda: crowd(lambda: write(made, keys, 40, also), run), lambda: emitted(made) - arrived)
+        assert sooner_or_later(lambda: crowd(lambda: write(made, keys, 15, also), run), lambda: emitted(made) - arrived)
 
 
 def test_relays_that_skip_locked_rows_invert(postgres_database: Callable[[], str]) -> None:
@@ -213,7 +212,7 @@ def test_relays_that_skip_locked_rows_invert(postgres_database: Callable[[], str
                         )
                         connection.execute(settled, {"order": row.order_id, "sequence": row.sequence})
 
-        assert sooner_or_later(lambda: crowd(lambda: write(made, keys, 40), run), lambda: inversions(arrived))
+        assert sooner_or_later(lambda: crowd(lambda: write(made, keys, 15), run), lambda: inversions(arrived))
 
 
 # --- kill -9
@@ -234,6 +233,7 @@ def test_a_relay_that_is_killed_between_delivering_and_settling_delivers_again_w
     )
     with kept(url) as (made, keys):
         write(made, keys[:1], 2)
+        began = datetime.now(UTC)
         with subprocess.Popen(
             [sys.executable, "-c", program, url, str(file)],
             stdout=subprocess.PIPE,
@@ -244,10 +244,10 @@ def test_a_relay_that_is_killed_between_delivering_and_settling_delivers_again_w
             first = going.stdout.readline().strip()
             going.send_signal(signal.SIGKILL)
         again: list[Message] = []
-        later = datetime.now(UTC) + timedelta(seconds=30)
+        later = began + timedelta(seconds=59)
         store = READY_MADE.store
         assert relay(made, store, again.append, clock=lambda: later).deliveries == ()  # the lease of the dead one
-        later += timedelta(seconds=31)
+        later = datetime.now(UTC) + timedelta(seconds=61)
         for _ in range(2):
             relay(made, store, again.append, clock=lambda: later)
     assert file.read_text().splitlines() == [first]
@@ -277,28 +277,29 @@ for _ in Relay(engine(sys.argv[1], durability="relaxed"), READY_MADE.store, deli
 
 
 def test_relays_that_are_killed_again_and_again_lose_nothing_and_keep_the_order(url: str, tmp_path: Path) -> None:
-    file, events, kills = tmp_path / "arrived.ndjson", by_tier(40, 50_000 // WRITERS), by_tier(3, 200)
+    file, kills = tmp_path / "arrived.ndjson", by_tier(2, 200)
+    events = by_tier(10, 50_000 // WRITERS // kills)
     drawn = random.Random()
+    file.touch()
 
     def start() -> subprocess.Popen[bytes]:
         return subprocess.Popen([sys.executable, "-c", SLOW, url, str(file)], env=ENVIRONMENT)
 
     with kept(url) as (made, keys), ThreadPoolExecutor(WRITERS) as pool:
-        pace = 1.5 * (kills + 1) / events  # so that there is something to relay whenever one is killed
-        writers = [pool.submit(write, made, keys, events, pause=pace) for _ in range(WRITERS)]
-        relays = [start() for _ in range(RELAYS)]
+        relays = [start() for _ in range(by_tier(2, RELAYS))]
         try:
             for _ in range(kills):
-                time.sleep(1 + drawn.random())
+                before = len(file.read_bytes().splitlines())
+                writers = [pool.submit(write, made, keys, events) for _ in range(WRITERS)]
+                wait_for(lambda enough=before + WRITERS: len(file.read_bytes().splitlines()) > enough)
+                time.sleep(drawn.random() * 0.05)
                 victim = relays.pop(0)
                 victim.kill()
                 victim.wait()
                 relays.append(start())
-            for future in writers:
-                future.result()
-            end = time.monotonic() + by_tier(120, 900)
-            while unsettled(made) and time.monotonic() < end:
-                time.sleep(0.2)
+                for future in writers:
+                    future.result()
+            wait_for(lambda: not unsettled(made))
         finally:
             for each in relays:
                 each.terminate()
@@ -307,8 +308,15 @@ def test_relays_that_are_killed_again_and_again_lose_nothing_and_keep_the_order(
         lines = [json.loads(line) for line in file.read_text().splitlines()]
         arrived = [(line["data"]["order"], line["data"]["entry"]["sequence"]) for line in lines]
         missing = emitted(made) - set(arrived)
-        assert (len(missing), inversions(arrived), unsettled(made)) == (0, 0, False)
-        assert len(set(arrived)) == WRITERS * events
+        assert (len(missing), inversions(arrived)) == (0, 0)
+        assert len(set(arrived)) == WRITERS * events * kills
         twice = len(arrived) - len(set(arrived))
         kind = made.dialect.name
         report(f"relay, {kind}", RELAYS, kills, f"{len(set(arrived))} messages, 0 missing, 0 inverted, {twice} twice")
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + by_tier(120, 900)
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 
 from faults.log import lines
 
-__all__ = ["Delivered", "delivered"]
+__all__ = ["Delivered", "delivered", "passed_over"]
 
 
 @dataclass
@@ -49,3 +49,14 @@ def delivered(engine: Engine, logs: Iterable[Path]) -> Delivered:
     verdict.missing = len(wanted - seen)
     verdict.unknown = len(seen - wanted)
     return verdict
+
+
+def passed_over(engine: Engine, logs: Iterable[Path]) -> set[tuple[int, int]]:
+    """Entries whose messages have not come although one of a later entry of their order has."""
+    with engine.connect() as connection:
+        emitted = connection.execute(text("SELECT order_id, sequence FROM order_outbox")).all()
+    arrived = {(order, sequence) for path in logs for _, order, sequence, _ in lines(path)}
+    last: dict[int, int] = {}
+    for order, sequence in arrived:
+        last[order] = max(sequence, last.get(order, 0))
+    return {(order, sequence) for order, sequence in emitted if sequence < last.get(order, 0)} - arrived

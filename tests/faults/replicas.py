@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from faults.server import Server, server
+from faults.server import PATIENCE, Server, server
 
 __all__ = ["Replicas", "replicas"]
 
@@ -33,7 +33,7 @@ class Replicas:
         """Give the primary a new standby; returns when it follows."""
         self.standby.copy(self.primary)
         self.standby.start()
-        end = time.monotonic() + 30
+        end = time.monotonic() + PATIENCE
         while not self._ask(
             "SELECT 1 FROM pg_stat_replication WHERE sync_state IN ('sync', 'async') AND state = 'streaming'"
         ):

@@ -17,7 +17,13 @@ from pathlib import Path
 import psutil
 import psycopg
 
-__all__ = ["Server", "server"]
+__all__ = ["PATIENCE", "Server", "server"]
+
+PATIENCE = 120
+"""How many seconds a server has to do what it is told to, on the slowest machine."""
+
+DROPPED = "all server processes terminated; reinitializing"
+"""What it says to its log when one of its processes has crashed."""
 
 SETTINGS = {
     "listen_addresses": "",
@@ -77,7 +83,7 @@ class Server:
         done = subprocess.run(command, user=self.user, cwd="/", capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr + done.stdout
 
-    def start(self, *, wrapper: Sequence[str] = (), seconds: float = 30) -> None:
+    def start(self, *, wrapper: Sequence[str] = (), seconds: float = PATIENCE) -> None:
         """Start it and wait until it answers; raises RuntimeError when it ends instead."""
         options = [part for name, value in self.settings.items() for part in ("-c", f"{name}={value}")]
         command = [*wrapper, str(binaries() / "postgres"), "-D", str(self.data), "-k", str(self.sockets), *options]
@@ -85,7 +91,7 @@ class Server:
             self.process = subprocess.Popen(command, user=self.user, cwd="/", stdout=log, stderr=log)
         self.wait(seconds)
 
-    def wait(self, seconds: float = 30) -> None:
+    def wait(self, seconds: float = PATIENCE) -> None:
         end = time.monotonic() + seconds
         while True:
             try:
@@ -105,7 +111,7 @@ class Server:
         """Stop it; SIGQUIT is PostgreSQL's immediate stop, which a crash amounts to. SIGINT is a fast, orderly one."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(by)
-            self.process.wait(30)
+            self.process.wait(PATIENCE)
 
     def crash(self) -> None:
         """Stop at once, and start again."""
@@ -118,7 +124,7 @@ class Server:
         segment = int((self.data / "postmaster.pid").read_text().split("\n")[6].split()[1])
         for process in self._suspended():
             process.kill()
-        self.process.wait(30)
+        self.process.wait(PATIENCE)
         ctypes.CDLL(None).shmctl(segment, 0, None)  # IPC_RMID: nobody else would ever remove it
 
     def _suspended(self) -> list[psutil.Process]:
@@ -149,10 +155,20 @@ class Server:
 
     def kill_backend(self) -> None:
         """Kill -9 one of the processes that serve clients: the server then drops all of them, and recovers."""
-        pids = self.serving("client backend")
-        if pids:
+        with self.dropping():
+            while not (pids := self.serving("client backend")):
+                time.sleep(0.02)
             os.kill(pids[0], signal.SIGKILL)
-        time.sleep(0.05)
+
+    @contextmanager
+    def dropping(self) -> Iterator[None]:
+        """After the block, wait until the server has dropped all clients because of what it did, and has recovered."""
+        before = self.log().count(DROPPED)
+        yield
+        end = time.monotonic() + PATIENCE
+        while self.log().count(DROPPED) == before:
+            assert time.monotonic() < end, "nothing came of it"
+            time.sleep(0.02)
         self.wait()
 
 

@@ -93,7 +93,7 @@ def cancelled(folder: Path, sender: str) -> Verdict:
         with load(pair, folder, (sender,), reads=0) as clients:
             clients.until(HELD)
             pair.hold()
-            count, end = 0, time.monotonic() + 60
+            count, end = 0, time.monotonic() + 240
             while count < HELD // 10 and time.monotonic() < end:
                 count += pair.cancel()
             pair.succeed()

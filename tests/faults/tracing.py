@@ -36,11 +36,11 @@ def failing_fsync(processes: Iterable[int], when: str) -> Iterator[Callable[[], 
             yield lambda: said.read_text().count("INJECTED")
         finally:
             tracer.terminate()
-            tracer.wait(30)
+            tracer.wait(120)
 
 
 def _wait(tracer: subprocess.Popen[bytes], notes: Path, processes: int) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while notes.read_text().count(" attached") < processes:
         if tracer.poll() is not None or time.monotonic() > end:
             pytest.skip(f"this machine lets nobody be traced: {notes.read_text()}")

@@ -67,7 +67,8 @@ class Relaying(Worker):
         self.relay = Relay(self.engine, self.orders, receiver, policy=Policy(lease=LEASE, first=timedelta(0)))
 
     def once(self) -> bool:
-        return bool(self.relay.once().deliveries)
+        done = self.relay.once()
+        return bool(done.deliveries) or not done.complete
 
 
 class Sweeping(Worker):
