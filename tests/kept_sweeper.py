@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -38,12 +39,16 @@ def hang(made: Engine, count: int) -> None:
         session.commit()
 
 
-def naive(orders: Lifecycle, made: Engine) -> int:
-    """The wrong way: look for what is due, send it, note it afterwards, each in a transaction of its own."""
+def naive(orders: Lifecycle, made: Engine, meanwhile: Callable[[], object] = lambda: None) -> int:
+    """The wrong way: look for what is due, send it, note it afterwards, each in a transaction of its own.
+
+    `meanwhile` is what others do after the look.
+    """
     timers: Any = OrderTimer
     with Session(made) as session:
         due = session.execute(select(timers).where(timers.due_at <= orders.clock(), timers.spent_at.is_(None)))
         found = [(row.order_id, row.event) for row in due.scalars()]
+    meanwhile()
     for key, event in found:
         with Session(made) as session:
             try:

@@ -9,9 +9,10 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -156,19 +157,15 @@ def test_nobody_there_is_a_failed_attempt() -> None:
 
 @contextmanager
 def talking(reply: bytes, pause: float, tls: ssl.SSLContext | None = None) -> Iterator[str]:
-    """A server that says its reply byte by byte, with pauses, for ever."""
+    """A server that says its reply byte by byte, with pauses, until somebody hangs up: whoever does not, never ends."""
     listening = socket.create_server(("127.0.0.1", 0))
 
     def talk() -> None:
         plain, _ = listening.accept()
-        with tls.wrap_socket(plain, server_side=True) if tls else plain as there:
-            try:
-                for _ in range(1_000):
-                    for byte in reply:
-                        there.sendall(bytes([byte]))
-                        time.sleep(pause)
-            except OSError:
-                return
+        with suppress(OSError), tls.wrap_socket(plain, server_side=True) if tls else plain as there:
+            for byte in cycle(reply):
+                there.sendall(bytes([byte]))
+                time.sleep(pause)
 
     thread = threading.Thread(target=talk)
     thread.start()
@@ -179,10 +176,8 @@ def talking(reply: bytes, pause: float, tls: ssl.SSLContext | None = None) -> It
 
 @pytest.mark.parametrize(("reply", "pause"), [(b"", 0), (b"HTTP/1.1 200 OK\r\nx: " + b"y" * 1_000, 0.02), (b"z", 0.02)])
 def test_a_receiver_that_trickles_is_hung_up_on(reply: bytes, pause: float) -> None:
-    begin = time.monotonic()
     with talking(reply, pause) as url, pytest.raises(NotDelivered, match="no answer"):
         Webhook(url, SECRET, allow=LOCAL, timeout=timedelta(seconds=0.5))(MESSAGE)
-    assert time.monotonic() - begin < 5
 
 
 def test_a_receiver_that_says_nothing_is_hung_up_on() -> None:
@@ -208,12 +203,10 @@ def contexts(tmp_path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
 
 def test_a_receiver_that_trickles_over_tls_is_hung_up_on(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
     there, here = contexts
-    begin = time.monotonic()
     with talking(b"HTTP/1.1 200 OK\r\nx: " + b"y" * 400, 0.02, there) as url:
         secure = url.replace("http://127.0.0.1", "https://localhost")
         with pytest.raises(NotDelivered, match=r"no answer within 0\.5 s"):
             Webhook(secure, SECRET, allow=["private"], tls=here, timeout=timedelta(seconds=0.5))(MESSAGE)
-        assert time.monotonic() - begin < 3
 
 
 def test_a_receiver_that_never_shakes_hands_is_hung_up_on(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
