@@ -8,9 +8,10 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 import pytest
@@ -28,6 +29,11 @@ from orderfsm.lifecycle import atransact, lost_race, transact
 from orderfsm.sqlmodel import Order, async_engine, engine
 from orderfsm.writer import Writer
 from test_races import LAMP
+
+R = TypeVar("R")
+
+PATIENCE = 120
+"""How many seconds a unit of work may take on the slowest machine."""
 
 COMMIT = b"COMMIT"
 AT_COMMIT = (Fault.CUT_BEFORE, Fault.CUT_AFTER)
@@ -75,7 +81,30 @@ def begin(engine: Engine) -> int:
         ORDERS.open(session, order)
         return int(order.id)
 
-    return transact(lambda: Session(engine), opening)
+    return done(engine, opening)
+
+
+def done(engine: Engine, work: Callable[[Session], R], *, seconds: float = PATIENCE, **more: Any) -> R:
+    """What a unit of work returns that has time, on a slow machine as well."""
+    return transact(lambda: Session(engine), work, seconds=seconds, **more)
+
+
+def in_doubt(attempt: Callable[[float], object], match: str = "same key") -> None:
+    """Let an attempt that has so many seconds end in doubt when they are over.
+
+    On a slow machine they may be over before COMMIT is sent, which is no doubt, or long before anybody notices: an
+    attempt has several chances.
+    """
+    for seconds in (1, 1, 1, 1, 2, 2, 2, 2):
+        start = time.monotonic()
+        try:
+            with pytest.raises(InDoubt, match=match):
+                attempt(seconds)
+        except DBAPIError:
+            continue
+        if time.monotonic() - start < 2 * seconds:
+            return
+    raise AssertionError("there was no doubt when the time was over")
 
 
 def toggling(order_id: int, key: str | None) -> Callable[[Session], Entry]:
@@ -98,7 +127,7 @@ def test_a_commit_that_is_cut_is_in_doubt(direct: Engine, proxy: Proxy, cut: Eng
     order_id = begin(cut)
     proxy.rule = once(COMMIT, fault)
     with pytest.raises(InDoubt, match="same key") as raised:
-        transact(lambda: Session(cut), toggling(order_id, None))
+        done(cut, toggling(order_id, None))
     assert raised.value.key is None
     assert isinstance(raised.value.__cause__, DBAPIError)
     assert len(entries(direct, order_id)) == {Fault.CUT_BEFORE: 1, Fault.CUT_AFTER: 2}[fault]
@@ -110,7 +139,7 @@ def test_with_a_key_the_doubt_is_resolved_and_nothing_is_there_twice(
 ) -> None:
     order_id = begin(cut)
     proxy.rule = once(COMMIT, fault)
-    entry = transact(lambda: Session(cut), toggling(order_id, "request-1"), key="request-1")
+    entry = done(cut, toggling(order_id, "request-1"), key="request-1")
     assert proxy.counts[fault] == 1
     assert (entry.sequence, entry.key) == (2, "request-1")
     assert [found.sequence for found in entries(direct, order_id)] == [1, 2]
@@ -144,18 +173,23 @@ def test_the_control_repeating_without_a_key_duplicates(direct: Engine, proxy: P
     order_id = begin(cut)
     proxy.rule = once(COMMIT, Fault.CUT_AFTER)
     with suppress(InDoubt):
-        transact(lambda: Session(cut), toggling(order_id, None))
-    transact(lambda: Session(cut), toggling(order_id, None))
+        done(cut, toggling(order_id, None))
+    done(cut, toggling(order_id, None))
     assert len(entries(direct, order_id)) == 3  # one request too many
 
 
 def test_a_commit_that_is_never_answered_is_in_doubt_when_the_time_is_over(proxy: Proxy, cut: Engine) -> None:
     order_id = begin(cut)
-    proxy.rule = once(COMMIT, Fault.SILENCE)
-    start = time.monotonic()
-    with pytest.raises(InDoubt):
-        transact(lambda: Session(cut), toggling(order_id, "k"), key="k", seconds=1.0)
-    assert 0.9 < time.monotonic() - start < 2.0
+
+    def attempt(seconds: float) -> None:
+        proxy.rule = once(COMMIT, Fault.SILENCE)
+        start = time.monotonic()
+        try:
+            done(cut, toggling(order_id, "k"), key="k", seconds=seconds)
+        finally:
+            assert time.monotonic() - start > 0.9 * seconds
+
+    in_doubt(attempt)
 
 
 def test_a_server_that_stays_away_leaves_the_doubt_until_the_time_is_over(proxy: Proxy, cut: Engine) -> None:
@@ -167,14 +201,15 @@ def test_a_server_that_stays_away_leaves_the_doubt_until_the_time_is_over(proxy:
         proxy.refuse()
         return Fault.CUT_AFTER
 
-    proxy.rule = rule
-    start = time.monotonic()
-    with pytest.raises(InDoubt):
-        transact(lambda: Session(cut), toggling(order_id, "k"), key="k", seconds=1.0)
-    assert time.monotonic() - start < 2.0
+    def attempt(seconds: float) -> None:
+        proxy.accept()
+        proxy.rule = rule
+        done(cut, toggling(order_id, "k"), key="k", seconds=seconds)
+
+    in_doubt(attempt)
     proxy.accept()
     proxy.rule = once(b"nothing", Fault.PASS)
-    assert transact(lambda: Session(cut), toggling(order_id, "k"), key="k").sequence == 2
+    assert done(cut, toggling(order_id, "k"), key="k").sequence == 2
 
 
 def test_a_lost_connection_whose_transaction_lives_on_is_waited_for(direct: Engine, proxy: Proxy, cut: Engine) -> None:
@@ -185,21 +220,26 @@ def test_a_lost_connection_whose_transaction_lives_on_is_waited_for(direct: Engi
                                 "$$ BEGIN PERFORM pg_sleep(0.7); RETURN NULL; END $$"))  # fmt: skip
         connection.execute(text("CREATE CONSTRAINT TRIGGER slow AFTER UPDATE ON orders DEFERRABLE INITIALLY DEFERRED "
                                 "FOR EACH ROW EXECUTE FUNCTION slow()"))  # fmt: skip
-    asked: list[float] = []
+    asked: list[int] = []
 
     def work(session: Session) -> Entry:
-        asked.append(time.monotonic())
+        asked.append(len(entries(direct, order_id)))
         return toggling(order_id, "k")(session)
 
+    def cut_when_sleeping() -> None:
+        when_waiting(direct, "PgSleep")
+        proxy.cut()
+
+    cutter = threading.Thread(target=cut_when_sleeping)
+    cutter.start()
     try:
-        threading.Timer(0.3, proxy.cut).start()
-        entry = transact(lambda: Session(cut), work, key="k")
+        entry = done(cut, work, key="k")
     finally:
+        cutter.join()
         with direct.begin() as connection:
             connection.execute(text("DROP TRIGGER slow ON orders"))
     assert entry.sequence == 2
-    assert len(asked) == 2
-    assert asked[1] - asked[0] > 0.6
+    assert asked == [1, 2]  # it is asked again when it is there, and not before
     assert len(entries(direct, order_id)) == 2
 
 
@@ -210,12 +250,12 @@ def test_a_commit_that_no_standby_has_confirmed_is_in_doubt(lonely: Engine) -> N
         canceller = threading.Thread(target=cancel_when_waiting, args=(lonely,))
         canceller.start()
         with pytest.raises(InDoubt, match="canceling wait for synchronous replication") as raised:
-            transact(lambda: Session(lonely), toggling(order_id, None), seconds=20.0)
+            done(lonely, toggling(order_id, None))
         canceller.join()
         assert raised.value.__cause__ is None
-        with pytest.raises(InDoubt):  # the entry is there, but no standby has it: the doubt stays
-            transact(lambda: Session(lonely), toggling(order_id, "k"), key="k", seconds=1.0)
-    assert transact(lambda: Session(lonely), toggling(order_id, "k"), key="k").key == "k"
+        # the entry is there, but no standby has it: the doubt stays
+        in_doubt(lambda seconds: done(lonely, toggling(order_id, "k"), key="k", seconds=seconds))
+    assert done(lonely, toggling(order_id, "k"), key="k").key == "k"
 
 
 @pytest.mark.parametrize("again", ["send", "report"])
@@ -232,40 +272,36 @@ def test_whoever_sends_again_is_not_told_done_while_no_standby_has_the_entry(lon
         canceller = threading.Thread(target=cancel_when_waiting, args=(lonely,))
         canceller.start()
         with pytest.raises(InDoubt, match="canceling wait for synchronous replication"):
-            transact(lambda: Session(lonely), toggling(order_id, "k"), seconds=20.0)
+            done(lonely, toggling(order_id, "k"))
         canceller.join()
-        with pytest.raises(InDoubt, match="no answer came"):
-            transact(lambda: Session(lonely), work, seconds=0.5)
-    assert transact(lambda: Session(lonely), work).sequence == 2
+        in_doubt(lambda seconds: done(lonely, work, seconds=seconds), match="no answer came")
+    assert done(lonely, work).sequence == 2
     assert len(entries(lonely, order_id)) == 2
 
 
 def test_a_commit_of_the_writer_that_no_standby_has_confirmed_is_in_doubt(lonely: Engine) -> None:
     order_id = begin(lonely)
-    with Writer(ORDERS, lonely, seconds=2.0) as writer:
-        writer.send(order_id, "toggle")
-        with alone(lonely):
-            canceller = threading.Thread(target=cancel_when_waiting, args=(lonely,))
-            canceller.start()
-            with pytest.raises(InDoubt, match="canceling wait for synchronous replication") as raised:
-                writer.send(order_id, "toggle", key="k")
-            canceller.join()
-            assert raised.value.key == "k"
-            with pytest.raises(InDoubt, match="no answer came"):  # the entry is there, but no standby has it
-                writer.send(order_id, "toggle", key="k")
-        assert writer.send(order_id, "toggle", key="k").sequence == 3
-    assert len(entries(lonely, order_id)) == 3
+
+    def send(seconds: float) -> Entry:
+        with Writer(ORDERS, lonely, seconds=seconds) as writer:
+            return writer.send(order_id, "toggle", key="k")
+
+    with alone(lonely):
+        canceller = threading.Thread(target=cancel_when_waiting, args=(lonely,))
+        canceller.start()
+        with pytest.raises(InDoubt, match="canceling wait for synchronous replication") as raised:
+            send(PATIENCE)
+        canceller.join()
+        assert raised.value.key == "k"
+        in_doubt(send, match="no answer came")  # the entry is there, but no standby has it
+    assert send(PATIENCE).sequence == 2
+    assert len(entries(lonely, order_id)) == 2
 
 
 def test_a_commit_that_waits_for_a_standby_without_end_is_bounded(lonely: Engine) -> None:
     order_id = begin(lonely)
-    start = time.monotonic()
-    with alone(lonely), pytest.raises(InDoubt):
-        transact(lambda: Session(lonely), toggling(order_id, None), seconds=1.0)
-    assert time.monotonic() - start < 5.0
-
-
-WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    with alone(lonely):
+        in_doubt(lambda seconds: done(lonely, toggling(order_id, None), seconds=seconds))
 
 
 def alone(direct: Engine) -> Any:
@@ -287,18 +323,38 @@ class Alone:
         with psycopg.connect(dsn(self.direct), autocommit=True) as connection:
             connection.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'".encode())
             connection.execute("SELECT pg_reload_conf()")
-            while connection.execute("SHOW synchronous_standby_names").fetchone() != (names,):
+        while commits_wait(self.direct) != bool(names):  # until the server has let all of its processes know
+            time.sleep(0.01)
+
+
+def commits_wait(direct: Engine) -> bool:
+    """Whether a commit waits for a standby now: one is made, and cancelled when it does."""
+    with psycopg.connect(dsn(direct), autocommit=True) as probe, ThreadPoolExecutor(1) as pool:
+        pid = probe.info.backend_pid
+        committed = pool.submit(probe.execute, "SELECT pg_logical_emit_message(true, 'probe', '')")
+        with psycopg.connect(dsn(direct), autocommit=True) as connection:
+            while not committed.done():
+                waits = connection.execute(f"{WAITING} AND pid = %s", ["SyncRep", pid]).fetchone()
+                if waits is not None:
+                    connection.execute("SELECT pg_cancel_backend(%s)", waits)
+                    return True
                 time.sleep(0.01)
-            time.sleep(0.2)  # the other processes read it when they are next idle
-            while not names and connection.execute(WAITING).fetchone():
-                time.sleep(0.01)
+    return False
+
+
+WAITING = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event = %s"
+
+
+def when_waiting(direct: Engine, event: str, then: str = "SELECT %s") -> None:
+    """Wait until a process of the server's waits for something, then say this of it."""
+    with psycopg.connect(dsn(direct), autocommit=True) as connection:
+        while (row := connection.execute(WAITING, [event]).fetchone()) is None:
+            time.sleep(0.01)
+        connection.execute(then.encode(), row)
 
 
 def cancel_when_waiting(direct: Engine) -> None:
-    with psycopg.connect(dsn(direct), autocommit=True) as connection:
-        while (row := connection.execute(WAITING).fetchone()) is None:
-            time.sleep(0.01)
-        connection.execute("SELECT pg_cancel_backend(%s)", row)
+    when_waiting(direct, "SyncRep", "SELECT pg_cancel_backend(%s)")
 
 
 def dsn(engine: Engine) -> str:
@@ -311,16 +367,13 @@ def test_a_server_that_is_told_to_end_the_connection_during_a_commit_leaves_a_do
         ender = threading.Thread(target=terminate_when_waiting, args=(lonely,))
         ender.start()
         with pytest.raises(InDoubt):
-            transact(lambda: Session(lonely), toggling(order_id, None), seconds=20.0)
+            done(lonely, toggling(order_id, None))
         ender.join()
     assert len(entries(lonely, order_id)) == 2
 
 
 def terminate_when_waiting(direct: Engine) -> None:
-    with psycopg.connect(dsn(direct), autocommit=True) as connection:
-        while (row := connection.execute(WAITING).fetchone()) is None:
-            time.sleep(0.01)
-        connection.execute("SELECT pg_terminate_backend(%s)", row)
+    when_waiting(direct, "SyncRep", "SELECT pg_terminate_backend(%s)")
 
 
 # --- what is not in doubt
@@ -332,7 +385,7 @@ def test_a_connection_that_is_lost_before_the_commit_is_no_doubt_and_is_tried_ag
 ) -> None:
     order_id = begin(cut)
     proxy.rule = once(b"UPDATE", fault)
-    assert transact(lambda: Session(cut), toggling(order_id, None)).sequence == 2
+    assert done(cut, toggling(order_id, None)).sequence == 2
     assert proxy.counts[fault] == 1
     assert len(entries(direct, order_id)) == 2
 
@@ -343,7 +396,7 @@ def test_a_connection_that_is_lost_before_the_commit_is_an_ordinary_error_when_n
     order_id = begin(cut)
     proxy.rule = once(b"UPDATE", Fault.CUT_AFTER)
     with pytest.raises(OperationalError):
-        transact(lambda: Session(cut), toggling(order_id, None), tries=1)
+        done(cut, toggling(order_id, None), tries=1)
     assert len(entries(direct, order_id)) == 1
 
 
@@ -355,7 +408,7 @@ def test_a_connection_that_was_found_closed_before_the_commit_is_no_doubt(direct
         session.connection().connection.driver_connection.close()  # type: ignore[union-attr]
 
     with pytest.raises(OperationalError, match="before COMMIT was sent"):
-        transact(lambda: Session(direct), work, tries=1)
+        done(direct, work, tries=1)
     assert len(entries(direct, order_id)) == 1
 
 
@@ -365,7 +418,7 @@ def test_a_constraint_that_refuses_at_the_commit_is_no_doubt(direct: Engine) -> 
         session.connection().execute(text("INSERT INTO late VALUES (1), (1)"))
 
     with pytest.raises(DBAPIError) as raised:
-        transact(lambda: Session(direct), work)
+        done(direct, work)
     assert raised.value.orig.sqlstate == "23505"  # type: ignore[union-attr]
 
 
@@ -380,7 +433,7 @@ def test_an_error_that_was_caught_is_not_committed_without_a_word(direct: Engine
         return entry
 
     with pytest.raises(OperationalError, match="an error has aborted the transaction"):
-        transact(lambda: Session(direct), work)
+        done(direct, work)
     assert len(entries(direct, order_id)) == 1
 
 
@@ -396,7 +449,7 @@ def test_a_refusal_is_passed_on_at_once_and_nothing_is_written(kind: str, postgr
             ORDERS.send(session, session.get_one(READY_MADE.order, order_id), "explode")
 
         with pytest.raises(Refused):
-            transact(lambda: Session(made), work)
+            done(made, work)
         assert attempts == [1]
         assert len(entries(made, order_id)) == 1
 
@@ -409,20 +462,24 @@ def test_a_doubt_that_ends_in_a_refusal_is_refused(direct: Engine, proxy: Proxy,
         order = session.get_one(READY_MADE.order, order_id)
         return ORDERS.send(session, order, "toggle", key="k", expected_revision=1)
 
+    other = threading.Thread(target=lambda: done(direct, toggling(order_id, "k")))
+
     def rule(piece: bytes) -> Fault:
         if COMMIT not in piece:
             return Fault.PASS
         proxy.rule = once(b"nothing", Fault.PASS)
-        threading.Thread(target=lambda: transact(lambda: Session(direct), toggling(order_id, "k"))).start()
-        time.sleep(0.3)  # it waits for our row
+        other.start()
+        when_waiting(direct, "transactionid")  # for our row
         return Fault.CUT_BEFORE
 
     proxy.rule = rule
     found = None
     try:
-        found = transact(lambda: Session(cut), work, key="k")
+        found = done(cut, work, key="k")
     except (KeyReused, NotEnabled, Conflict) as error:
         pytest.fail(f"the other one used the same key for the same request: {error!r}")
+    finally:
+        other.join()
     assert found.sequence == 2
     assert len(entries(direct, order_id)) == 2
 
@@ -443,10 +500,10 @@ def test_what_somebody_else_has_overtaken_is_tried_again_with_pauses_that_were_g
         order = session.get_one(READY_MADE.order, order_id)
         attempts.append(order.revision)
         if len(attempts) < 3:
-            transact(lambda: Session(direct), toggling(order_id, None))
+            done(direct, toggling(order_id, None))
         return ORDERS.send(session, order, "toggle")
 
-    assert transact(lambda: Session(direct), work, pause=pause).sequence == 4
+    assert done(direct, work, pause=pause).sequence == 4
     assert attempts == [1, 2, 3]
     assert paused == [1, 2]
 
@@ -456,17 +513,17 @@ def test_after_so_many_tries_the_conflict_is_passed_on(direct: Engine) -> None:
 
     def work(session: Session) -> Entry:
         order = session.get_one(READY_MADE.order, order_id)
-        transact(lambda: Session(direct), toggling(order_id, None))
+        done(direct, toggling(order_id, None))
         return ORDERS.send(session, order, "toggle")
 
     with pytest.raises(Conflict) as raised:
-        transact(lambda: Session(direct), work, tries=3, pause=lambda attempt: 0.0)
+        done(direct, work, tries=3, pause=lambda attempt: 0.0)
     assert lost_race(raised.value)
     assert len(entries(direct, order_id)) == 4
 
 
 def test_work_that_touches_no_database_is_done(direct: Engine) -> None:
-    assert transact(lambda: Session(direct), lambda session: 17) == 17
+    assert done(direct, lambda session: 17) == 17
 
 
 # --- refused
@@ -484,9 +541,9 @@ def test_why_not_is_worked_out_before_the_order_is_gone_with_its_session(tmp_pat
 
     orders = lifecycle(READY_MADE, chart, guards={"known": known})
     with database("sqlite", "", tmp_path) as made:
-        key = transact(lambda: Session(made), lambda session: orders.open(session, Order(reference="x"))).order
+        key = done(made, lambda session: orders.open(session, Order(reference="x"))).order
         with pytest.raises(GuardRefused) as refused:
-            transact(lambda: Session(made), lambda session: orders.send(session, session.get_one(Order, key), "go"))
+            done(made, lambda session: orders.send(session, session.get_one(Order, key), "go"))
         assert refused.value.blockers[0].message == "x is not known"
 
         async def unknown() -> None:
