@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 FOUND = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds that the browser has for anything."""
 
 

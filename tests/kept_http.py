@@ -2,6 +2,7 @@
 
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +14,15 @@ from typing import Any
 
 import httpx
 import uvicorn
+
+
+@contextmanager
+def reserved() -> Iterator[int]:
+    """A port at which nobody listens until somebody who names it does; nobody is given it by chance."""
+    with socket.socket() as kept:
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.bind(("127.0.0.1", 0))
+        yield kept.getsockname()[1]
 
 
 @contextmanager
@@ -30,7 +40,7 @@ def serving(app: Any, **options: Any) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(60)
 
 
 @contextmanager
@@ -60,7 +70,7 @@ def service(folder: Path, *options: str) -> Iterator[tuple[str, dict[str, str]]]
             tokens[id] = token
         yield url[1], tokens
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     finally:
         process.kill()
         process.wait()

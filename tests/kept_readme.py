@@ -23,7 +23,7 @@ import httpx
 
 from test_docs_examples import alike, blocks
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """How many seconds a server has to begin, and an answer after a `sleep` to become what is expected."""
 
 
@@ -80,7 +80,7 @@ class Walk:
         self.folder, self.env = folder, env
         self.servers: dict[str, Server] = {}  # by the address that the README names
         self.commands = 0
-        self.client = httpx.Client(timeout=30)
+        self.client = httpx.Client(timeout=PATIENCE)
 
     def along(self) -> None:
         """Run every command; raises AssertionError for one that prints something else."""

@@ -41,7 +41,13 @@ class Watch:
 
     def stop(self, number: int = signal.SIGINT) -> int:
         self.process.send_signal(number)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=60)
+
+
+def save(chart: Path, text: str) -> None:
+    """As editors save: in one go, or else a look may fall between two changes."""
+    chart.with_suffix(".new").write_text(text)
+    chart.with_suffix(".new").rename(chart)
 
 
 @pytest.fixture
@@ -65,15 +71,14 @@ def test_each_change_is_checked_and_ctrl_c_exits_with_the_last_code(
     chart.write_text(GOOD)
     watching = watch("order.yaml")
     watching.until(lambda text: text.count("charts: 1") == 1)
-    chart.write_text(DEAD)
-    watching.until(lambda text: "error[dead-end]" in text and text.count("charts: 1") == 2)
+    save(chart, DEAD)
+    watching.until(lambda text: "error[dead-end]" in text and text.count("charts: 1") >= 2)
     chart.write_text("chart: [")
     watching.until(lambda text: "orderfsm: order.yaml:1:" in text)
     chart.unlink()
     watching.until(lambda text: "no chart at order.yaml" in text)
-    (tmp_path / "new.yaml").write_text(DEAD)
-    (tmp_path / "new.yaml").rename(chart)  # as editors save
-    said = watching.until(lambda text: text.count("error[dead-end]") == 2)
+    save(chart, DEAD)
+    said = watching.until(lambda text: text.count("error[dead-end]") >= 2)
     assert said.count("--- ") >= 4
     assert watching.stop() == 1
 
@@ -95,10 +100,10 @@ def test_a_folder_that_goes_is_told_and_watched_for(tmp_path: Path, watch: Calla
     watching = watch("charts/order.yaml")
     watching.until(lambda text: text.count("charts: 1") == 1)
     (tmp_path / "charts").rename(tmp_path / "elsewhere")
-    gone = watching.until(lambda text: "no chart at charts/order.yaml" in text)
-    assert "; there is no folder charts any more\n" in gone
+    gone = "; there is no folder charts any more\n"
+    watching.until(lambda text: gone in text and "no chart at charts/order.yaml" in text)
     (tmp_path / "elsewhere").rename(tmp_path / "charts")
-    watching.until(lambda text: text.count("charts: 1") == 2)
+    watching.until(lambda text: text.count("charts: 1") >= 2)
     assert watching.stop() == 0
 
 
@@ -112,7 +117,7 @@ def test_the_end_of_the_folder_that_it_runs_in_ends_the_watch(tmp_path: Path) ->
         assert watching.stdout is not None
         assert watching.stdout.readline() == "charts: 1, findings: 0\n"
         shutil.rmtree(tmp_path / "shop")
-        _, errors = watching.communicate(timeout=30)
+        _, errors = watching.communicate(timeout=60)
     assert watching.returncode == 2
     assert errors.endswith("is gone; go into it again when it is back, and begin anew\n")
 

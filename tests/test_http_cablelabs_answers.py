@@ -2,11 +2,10 @@
 
 import base64
 import json
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,7 +19,7 @@ from sqlmodel import Session, select
 
 import kept_cablelabs as kept
 from kept_cablelabs import EXAMPLE, NOW, QUESTION, SERVED, WHO, auth, clock, example, placed
-from kept_http import client
+from kept_http import client, reserved
 from orderfsm.http import Principal, cablelabs
 from orderfsm.http.cablelabs import Answers, CableInquiry, CableRequest, CableRequestOutbox, Endpoint
 from orderfsm.http.cablelabs.inquiries import follows, rank
@@ -564,8 +563,8 @@ class Host:
     """A server at one port that goes away and comes back."""
 
     def __init__(self, app: Any) -> None:
-        with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-            self.port = taken.getsockname()[1]
+        self._reserved = ExitStack()
+        self.port = self._reserved.enter_context(reserved())
         self._app = app
         self._server: uvicorn.Server | None = None
 
@@ -584,8 +583,9 @@ class Host:
     def down(self) -> None:
         if self._server is not None:
             self._server.should_exit = True
-            self._thread.join(10)
+            self._thread.join(60)
             self._server = None
+        self._reserved.close()
 
 
 class Sides:
@@ -626,7 +626,7 @@ class Sides:
             return session.scalars(select(CableRequestOutbox)).one()
 
     def watch(self, until: Callable[[], bool]) -> None:
-        ends = time.monotonic() + 20
+        ends = time.monotonic() + 60
         for _ in self.relay.watch(poll=0.02):
             if until():
                 return

@@ -403,7 +403,7 @@ def test_while_a_request_runs_the_same_is_told_to_wait(sqlite: Engine) -> None:
 
     def slow(session: Session, order: Any) -> dict[str, Any]:
         begun.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return {}
 
     chart = Chart(
@@ -417,7 +417,7 @@ def test_while_a_request_runs_the_same_is_told_to_wait(sqlite: Engine) -> None:
     with served(sqlite, orders=orders) as api, ThreadPoolExecutor() as pool:
         path, key = opened(api), {"Idempotency-Key": "k"}
         first = pool.submit(send, api, path, "ann", "go", key)
-        assert begun.wait(10)
+        assert begun.wait(60)
         second = send(api, path, "ann", "go", key)
         assert (second.status_code, second.json()["code"]) == (409, "request-running")
         assert second.headers["retry-after"] == "1"
@@ -437,7 +437,7 @@ def test_of_many_who_send_the_same_at_once_one_writes(engine: Engine, asynchrono
         path, key = opened(one), {"Idempotency-Key": "k"}
         for target, body in ((f"{path}/events", {"event": "withdraw"}), ("/api/orders", {})):
             asked = [
-                pool.submit(api.post, target, json=body, headers=as_("ann") | key, timeout=30)
+                pool.submit(api.post, target, json=body, headers=as_("ann") | key, timeout=60)
                 for api in (one, other) * 25
             ]
             answers = [each.result() for each in asked]

@@ -197,7 +197,7 @@ def test_a_watch_goes_on_until_it_is_told_to_stop(made: Engine, url: str, tmp_pa
         sold(made)
         told += [json.loads(watch.stdout.readline()) for _ in range(3)]
         watch.send_signal(number)
-        rest, _ = watch.communicate(timeout=30)
+        rest, _ = watch.communicate(timeout=60)
     assert [each["id"] for each in told] == ids(tmp_path / "f")
     assert json.loads(rest) == {"delivered": 6, "retried": 0, "dead": 0, "lost": 0}
     assert watch.returncode == 0

@@ -178,7 +178,7 @@ def test_a_watch_goes_on_until_it_is_told_to_stop(made: Engine, url: str, chart:
         opened(made, chart, 1)
         told.append(json.loads(watch.stdout.readline()))
         watch.send_signal(number)
-        rest, _ = watch.communicate(timeout=30)
+        rest, _ = watch.communicate(timeout=60)
     assert [each["order"] for each in told] == [1, 2, 3]
     assert {each["outcome"] for each in told} == {"sent"}
     assert json.loads(rest) == {"sent": 3, "refused": 0, "dropped": 0, "failed": 0}

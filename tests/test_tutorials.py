@@ -4,7 +4,6 @@ import codeop
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from itertools import pairwise
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from kept_http import reserved
 from test_docs_examples import Block, alike, blocks
 
 ROOT = Path(__file__).parent.parent
@@ -75,19 +75,16 @@ def test_what_is_typed_answers_as_the_lesson_says(lesson: str, told: int, tmp_pa
     for each in found:
         if each.note.startswith("file: "):
             (tmp_path / each.note.removeprefix("file: ")).write_text(each.text, encoding="utf-8")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    commands = script([each for each in found if each.kind == "bash"], port)
     paths = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    done = subprocess.run(
-        ["bash", "-c", commands],
-        cwd=tmp_path,
-        env=os.environ | {"PATH": paths} | PLUGIN,
-        capture_output=True,
-        text=True,
-        timeout=90,
-    )
+    with reserved() as port:
+        done = subprocess.run(
+            ["bash", "-c", script([each for each in found if each.kind == "bash"], port)],
+            cwd=tmp_path,
+            env=os.environ | {"PATH": paths} | PLUGIN,
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
     printed = dict(re.findall(r"^--- (\d+)\n(.*?)(?=\n--- |\Z)", done.stdout, re.DOTALL | re.MULTILINE))
     answers = [(asked, told) for asked, told in pairwise(found) if asked.kind == "bash" and told.kind == "text"]
     assert len(answers) == told
