@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,13 @@ from orderfsm.outbox import (
     waiting,
 )
 from orderfsm.sqlmodel import Order, SqlStore, async_engine
+from orderfsm.sqlmodel import engine as safe_engine
 from test_emission import SHOP
 
 STILL = Policy(jitter=0)
+
+PATIENCE = 120
+"""How many seconds something may take on the slowest machine."""
 
 
 class Still(Clock):
@@ -488,7 +493,7 @@ def test_a_flush_never_takes_in_what_is_still_under_way(
 
 
 def test_threads_deliver_several_orders_at_a_time_each_in_its_order(engine: Engine) -> None:
-    orders, barrier = shop(), threading.Barrier(3, timeout=20)
+    orders, barrier = shop(), threading.Barrier(3, timeout=PATIENCE)
     emit(engine, orders, *LIFE, count=3)
     taken = Receiver()
 
@@ -646,13 +651,13 @@ def test_a_watching_relay_survives_its_database(engine: Engine, caplog: pytest.L
     with caplog.at_level(logging.WARNING):
         thread.start()
         while not caplog.records:
-            pass
+            time.sleep(0.005)
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE elsewhere RENAME TO order_outbox"))
     while len(taken.got) < 2:
-        pass
+        time.sleep(0.005)
     going.stop()
-    thread.join(timeout=20)
+    thread.join(timeout=PATIENCE)
     assert not thread.is_alive()
     assert "the relay's database failed" in caplog.text
 
@@ -701,12 +706,29 @@ MOVES = st.one_of(
 )
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The file of a database with all tables and nothing in them."""
+    folder = tmp_path_factory.mktemp("empty")
+    with database("sqlite", "", folder):
+        pass
+    return (folder / "orders.db").read_bytes()
+
+
+@contextmanager
+def copied(empty: bytes, folder: Path) -> Iterator[Engine]:
+    (folder / "orders.db").write_bytes(empty)
+    made = safe_engine(f"sqlite:///{folder}/orders.db", durability="relaxed")
+    yield made
+    made.dispose()
+
+
 @given(moves=st.lists(MOVES, max_size=60))
 @settings(max_examples=40)
 def test_whatever_relays_do_each_message_arrives_and_first_in_order(
-    moves: list[tuple[str, int]], tmp_path_factory: pytest.TempPathFactory
+    moves: list[tuple[str, int]], empty: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    with database("sqlite", "", tmp_path_factory.mktemp("moves")) as engine:
+    with copied(empty, tmp_path_factory.mktemp("moves")) as engine:
         orders, log = shop(), list[Message]()
         keys = emit(engine, orders, "pay", count=3)
         relays = [Shadow(engine, orders, log) for _ in range(3)]

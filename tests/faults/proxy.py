@@ -61,13 +61,17 @@ def once(what: bytes, fault: Fault, *, after: int = 0) -> Rule:
 
 
 class Proxy:
-    """The proxy; `rule` and `delay` may be changed at any time, `counts` says how often each fault was done."""
+    """The proxy; `rule` and `delay` may be changed at any time.
+
+    `counts` says how often each fault was done, `refused` how many were reset because nobody is let in.
+    """
 
     def __init__(self, url: str | URL) -> None:
         self._server = make_url(url)
         self.rule: Rule = always_pass
         self.delay = 0.2
         self.counts: Counter[Fault] = Counter()
+        self.refused = 0
         self._open = True
         self._accepting = True
         self._lines: set[Line] = set()
@@ -122,6 +126,7 @@ class Proxy:
             except OSError:  # the server is down
                 server = None
             if server is None:
+                self.refused += 1
                 _reset(client)
             else:
                 Line(self, client, server).start()
