@@ -14,9 +14,9 @@ from faults.proxy import Fault, Proxy, Rule
 from faults.tier import by_tier, report
 from faults.workload import Plan, database, prepare
 
-FAULTS = by_tier(40, 1_000)
+FAULTS = by_tier(30, 1_000)
 KILLS = by_tier(5, 200)
-ACKNOWLEDGED = by_tier(500, 30_000)
+ACKNOWLEDGED = by_tier(300, 30_000)
 
 
 def weather(seed: int, share: float) -> Rule:

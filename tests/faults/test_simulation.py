@@ -10,7 +10,7 @@ from faults.mutants import MUTANTS
 from faults.simulation import simulate
 from faults.tier import by_tier, report
 
-SEEDS = by_tier(5_000, 100_000, 1_000_000)
+SEEDS = by_tier(2_000, 100_000, 1_000_000)
 
 
 def test_no_interleaving_goes_wrong() -> None:
