@@ -27,7 +27,7 @@ class Raw:
         self.sqlite = url.startswith("sqlite")
         self.driver: Any
         if self.sqlite:
-            self.driver = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None, timeout=10)
+            self.driver = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None, timeout=60)
             self.driver.execute("PRAGMA foreign_keys = OFF")
             self.driver.execute("BEGIN IMMEDIATE")
         else:

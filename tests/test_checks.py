@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 import pickle
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import orderfsm
+from kept_work import calls
 from mutants import drawn
 from orderfsm import Category, Chart, Finding, UnsoundChart, check, checks
 from orderfsm.chart import (
@@ -564,9 +565,8 @@ def test_a_spelling_that_cannot_be_read_is_told(pattern: str) -> None:
 
 @pytest.mark.parametrize("pattern", ["(a+)+b", "((((a*)*)*)*)*b", "(a|a)*b", "(a?){99}b", "((a{0,99}){0,99}){0,99}b"])
 def test_a_spelling_cannot_run_away(pattern: str) -> None:
-    began = time.perf_counter()
     assert not fits(pattern, "a" * 90)
-    assert time.perf_counter() - began < 5
+    assert calls(lambda: fits(pattern, "a" * 90)) < 500_000
 
 
 pieces = st.recursive(
@@ -842,14 +842,10 @@ def test_sound_charts_have_no_findings(seed: int) -> None:
     assert check(drawn(seed)) == ()
 
 
-def test_a_chart_of_twenty_states_takes_less_than_a_tenth_of_a_second() -> None:
-    times = []
+def test_a_chart_of_twenty_states_takes_a_hundredth_of_a_seconds_work() -> None:
     for seed in range(5):
         found = drawn(seed, size=20)
-        began = time.perf_counter()
-        check(found)
-        times.append(time.perf_counter() - began)
-    assert min(times) < 0.1
+        assert calls(partial(check, found)) < 100_000
 
 
 # --- fields of the payload

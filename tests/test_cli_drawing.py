@@ -126,7 +126,7 @@ def test_a_picture_goes_into_a_file_a_pipe_or_json(tmp_path: Path) -> None:
 def test_a_picture_is_not_written_to_a_terminal() -> None:
     leader, follower = os.openpty()
     words = [sys.executable, "-c", "from orderfsm.cli import main; main()", "draw", "adobe/item", "--format", "png"]
-    done = subprocess.run(words, stdout=follower, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    done = subprocess.run(words, stdout=follower, stderr=subprocess.PIPE, text=True, check=False, timeout=240)
     printed = select.select([leader], [], [], 0)[0]
     os.close(follower)
     os.close(leader)

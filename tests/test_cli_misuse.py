@@ -123,7 +123,7 @@ def ran(command: str) -> tuple[int, str]:
         ["bash", "-o", "pipefail", "-c", command.replace("$O", environment["O"])],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     return found.returncode, found.stderr

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kept_work import calls
 from orderfsm.catalogue import FOLDER
 from orderfsm.chart import (
     START,
@@ -1051,19 +1052,12 @@ ATTACKS = {
 }
 
 
-def seconds(text: str) -> float:
-    """The processor time that a refusal takes; the better of two tries, for the machine has other things to do."""
-    tries = []
-    for _ in range(2):
-        begin = time.process_time()
-        refusal(text)
-        tries.append(time.process_time() - begin)
-    return min(tries)
-
-
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_an_attack_is_refused_within_a_second(attack: str):
-    assert seconds(ATTACKS[attack]) < 1.0
+def test_an_attack_is_refused_with_a_seconds_work(attack: str):
+    """Ten million calls; what regular expressions do in one of them has thirty seconds, where it should take one."""
+    begin = time.process_time()
+    assert calls(lambda: refusal(ATTACKS[attack])) < 10_000_000
+    assert time.process_time() - begin < 30
 
 
 @pytest.mark.parametrize("attack", ["bomb", "brackets", "nodes"])
@@ -1076,13 +1070,11 @@ def test_an_attack_is_refused_in_little_memory(attack: str):
         tracemalloc.stop()
 
 
-def test_a_long_chart_is_read_in_a_third_of_a_second():
+def test_a_long_chart_is_read_with_a_tenth_of_a_seconds_work():
     text = (FOLDER / "cablelabs" / "order.yaml").read_text(encoding="utf-8")
     assert text.count("\n") > 300
     read(text)
-    begin = time.process_time()
-    read(text)
-    assert time.process_time() - begin < 0.3
+    assert calls(lambda: read(text)) < 1_000_000
 
 
 def test_the_package_is_imported_without_a_yaml_library():

@@ -170,7 +170,7 @@ def test_only_the_last_line_is_a_mark(folder: Path) -> None:
 
 
 def test_long_lines_are_looked_at_in_no_time(folder: Path) -> None:
-    begun = time.process_time()
+    begun = time.process_time()  # to go back in a line as often as it is long takes minutes
     for line in (
         "# drawn by orderfsm: " + " " * 500_000 + "x",
         "<!-- orderfsm: draw" + " --> " * 100_000 + "x",
@@ -178,7 +178,7 @@ def test_long_lines_are_looked_at_in_no_time(folder: Path) -> None:
     ):
         page(folder, f"{line}\n{line}")
         assert [problem for problem in problems(folder / "page.md") if problem in ("", "stale")] == []
-    assert time.process_time() - begun < 2
+    assert time.process_time() - begun < 10
 
 
 # --- PNG
@@ -334,9 +334,9 @@ def test_code_other_comments_and_what_stands_in_a_region_are_not_told(folder: Pa
 
 def test_near_misses_of_a_large_page_are_found_in_no_time(folder: Path) -> None:
     lines = [f"    {BEGIN}"] * 3_000 + ["> " * 100_000, "<!--" + ":" * 100_000, "- " * 50_000 + BEGIN]
-    began = time.monotonic()
+    began = time.process_time()
     assert len(look(page(folder, "\n".join(lines))).drawings) == 1
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 10
 
 
 def test_a_drawing_cannot_end_its_region_nor_its_fence() -> None:

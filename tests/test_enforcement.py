@@ -687,7 +687,7 @@ def test_whoever_inserts_at_the_same_time_never_forks_a_history(
     def race(way: tuple[str, str, str]) -> None:
         with raw(url) as connection:
             for number in range(1, 6):
-                barrier.wait(30)
+                barrier.wait(60)
                 try:
                     connection.run(f"SET TRANSACTION ISOLATION LEVEL {level}")
                     connection.run("SELECT revision FROM orders")

@@ -4,32 +4,31 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from itertools import product
 from pathlib import Path
 
 import pytest
 
+from kept_work import calls
 from orderfsm import UnsoundChart, check, exploration
 from orderfsm.chart import Chart, Event, Guard, Kind, State, Transition
 from orderfsm.expression import parse
 from orderfsm.table import compile
 
 TOO_MANY = """
-import time, tracemalloc
+import tracemalloc
 import orderfsm
+from kept_work import calls
 from test_exploration import regions
-chart = regions(12)
-began = time.process_time()
-try:
-    orderfsm.compile(chart)
-except orderfsm.UnsoundChart:
-    took = time.process_time() - began
+
+def compiled():
+    try:
+        orderfsm.compile(regions(12))
+    except orderfsm.UnsoundChart as error:
+        print(error, end="|")
+
 tracemalloc.start()
-try:
-    orderfsm.compile(regions(12))
-except orderfsm.UnsoundChart as error:
-    print(took, tracemalloc.get_traced_memory()[1] / 1_048_576, error, sep="|")
+print(calls(compiled), tracemalloc.get_traced_memory()[1] / 1_048_576, sep="|")
 """
 
 
@@ -45,18 +44,18 @@ def regions(count: int) -> Chart:
     return Chart("t/t", tuple(states), tuple(arrows), initial=("all",))
 
 
-def test_a_chart_with_half_a_million_configurations_is_refused_within_three_seconds_and_100_megabytes() -> None:
+def test_a_chart_with_half_a_million_configurations_is_refused_with_a_seconds_work_in_100_megabytes() -> None:
     done = subprocess.run(
         [sys.executable, "-c", TOO_MANY],
         capture_output=True,
         text=True,
         check=True,
         cwd=Path(__file__).parent,
-        timeout=60,
+        timeout=240,
     )
-    seconds, megabytes, said = done.stdout.split("|")
+    said, work, megabytes = done.stdout.split("|")
     assert said.startswith("t/t has more than 20000 configurations: the regions of all (r0 x r1 x ")
-    assert float(seconds) < 3
+    assert int(work) < 10_000_000
     assert float(megabytes) < 100
 
 
@@ -108,12 +107,11 @@ def test_a_chart_whose_events_have_too_many_outcomes_in_all_is_refused(monkeypat
         compile(asked(6))
 
 
-def test_a_chart_of_thousands_of_states_is_compiled_and_checked_in_three_seconds() -> None:
+def test_a_chart_of_thousands_of_states_is_compiled_and_checked_with_a_seconds_work() -> None:
     count = 3_000
     states = tuple(State(f"s{place}") for place in range(count))
     arrows = tuple(Transition(f"s{n}", (f"e{n}",), (f"s{(n + 1) % count}",)) for n in range(count))
     ring = Chart("t/t", states, arrows, initial=("s0",), events=tuple(Event(f"e{n}") for n in range(count)))
-    began = time.process_time()
+    assert calls(lambda: compile(ring)) + calls(lambda: check(ring)) < 3_000_000
     assert len(compile(ring).rows) == count
     assert [finding.code for finding in check(ring)] == ["livelock"]
-    assert time.process_time() - began < 3

@@ -4,10 +4,10 @@ import math
 import pickle
 import re
 import sys
-import time
 import types
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +17,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from kept_work import calls
 from orderfsm.errors import ExpressionError, GuardFailed
 from orderfsm.expression import Expression, parse, parse_duration, parse_timestamp
 
@@ -366,11 +367,18 @@ ATTACKS = [
 
 @pytest.mark.parametrize("text", ATTACKS, ids=lambda text: ascii(text[:40]))
 def test_what_is_not_in_the_language_is_refused_when_it_is_parsed(text: str) -> None:
-    began = time.perf_counter()
     with pytest.raises(ExpressionError) as caught:
         parse(text)
-    assert time.perf_counter() - began < 1
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("text", ATTACKS, ids=lambda text: ascii(text[:40]))
+def test_it_is_refused_without_much_work(text: str) -> None:
+    def refused() -> None:
+        with suppress(ExpressionError):
+            parse(text)
+
+    assert calls(refused) < 50_000
 
 
 @given(st.text(alphabet=st.sampled_from("payloditems.()[]'\"=<> andornifelse019_*+-:,{}#\\"), max_size=60))
@@ -440,10 +448,8 @@ BOMBS = {
 
 @pytest.mark.parametrize("text", BOMBS)
 def test_an_evaluation_that_takes_too_many_steps_is_given_up(text: str) -> None:
-    began = time.perf_counter()
     with pytest.raises(GuardFailed, match="more than 10000 steps"):
         parse(text).evaluate(BOMBS[text])
-    assert time.perf_counter() - began < 2
 
 
 def test_a_thousand_elements_are_within_the_budget_of_evaluating_and_of_explaining() -> None:

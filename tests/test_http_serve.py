@@ -15,7 +15,7 @@ COMMAND = Path(sys.executable).with_name("orderfsm")
 
 
 def typed(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([COMMAND, *words], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run([COMMAND, *words], cwd=folder, capture_output=True, text=True, timeout=240, check=False)
 
 
 def test_the_demo_is_served_to_those_whose_tokens_were_printed(tmp_path: Path) -> None:
@@ -30,13 +30,13 @@ def test_the_demo_is_served_to_those_whose_tokens_were_printed(tmp_path: Path) -
             "demo-seller",
         }
         headers = {"Authorization": f"Bearer {tokens['demo-provider']}"}
-        assert len(httpx.get(f"{url}/stat/orders", headers=headers).json()["features"]) == 5
-        assert httpx.get(f"{url}/stat/orders").status_code == 401
+        assert len(httpx.get(f"{url}/stat/orders", headers=headers, timeout=60).json()["features"]) == 5
+        assert httpx.get(f"{url}/stat/orders", timeout=60).status_code == 401
         added = json.loads(typed(tmp_path, "token", "add", "late", "--role", "stat/provider", "--json").stdout)
         late = {"Authorization": f"Bearer {added['token']}"}
-        assert httpx.get(f"{url}/stat/orders", headers=late).status_code == 200
+        assert httpx.get(f"{url}/stat/orders", headers=late, timeout=60).status_code == 200
         assert typed(tmp_path, "token", "remove", "late").stdout == "1 token of late ended\n"
-        assert httpx.get(f"{url}/stat/orders", headers=late).status_code == 401
+        assert httpx.get(f"{url}/stat/orders", headers=late, timeout=60).status_code == 401
         port = url.rpartition(":")[2]
         second = typed(tmp_path, "serve", "--port", port)
         assert second.returncode == 2

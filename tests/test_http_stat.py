@@ -230,7 +230,7 @@ def test_an_order_and_its_statuses_are_what_stapi_pydantic_reads(http: httpx.Cli
     (monitor,) = [str(link.href) for link in order.links if link.rel == "monitor"]
     codes = ["accepted", "scheduled", "tasked", "processing", "processing", "failed"]
     reported(http, number, *codes, root="/today")
-    found = OrderStatuses[OrderStatus].model_validate_json(httpx.get(monitor, headers=CUSTOMER).text)
+    found = OrderStatuses[OrderStatus].model_validate_json(httpx.get(monitor, headers=CUSTOMER, timeout=60).text)
     assert [status.status_code for status in found.statuses] == [
         "received",
         "accepted",

@@ -1,4 +1,4 @@
-"""Documents that are broken, huge or hostile: a message with its line, within a second, and never a crash."""
+"""Documents that are broken, huge or hostile: a message with its line, without much work, and never a crash."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ import pytest
 
 import orderfsm
 from faults.tier import by_tier
+from kept_work import calls
 from orderfsm.errors import ChartError, DocumentError
 
 GENERATED = by_tier(300, 50_000)
-SECONDS = 1.0
+MANY = 10_000_000
+"""Calls of functions: a second's work."""
 
 SOUND = """\
 chart: shop/order
@@ -149,12 +151,10 @@ def verified(error: ChartError) -> str:
 
 
 @pytest.mark.parametrize("name", HAND)
-def test_a_malformed_document_is_told_of_within_a_second(name: str) -> None:
-    began = time.process_time()
-    said = judged(HAND[name])
-    took = time.process_time() - began
-    assert took < SECONDS * by_tier(3, 1), f"{took:.2f} s: {said[:200]}"
-    assert len(said) < 20_000
+def test_a_malformed_document_is_told_of_with_a_seconds_work(name: str) -> None:
+    said: list[str] = []
+    assert calls(lambda: said.append(judged(HAND[name]))) < MANY
+    assert len(said[0]) < 20_000
 
 
 def test_there_are_sixty_of_them_and_the_sound_one_is_read() -> None:
@@ -239,12 +239,11 @@ def mutated(drawn: random.Random) -> str:
 def test_no_accident_to_a_document_crashes_the_reader() -> None:
     drawn = random.Random(20261121)
     slowest = 0.0
-    outcomes = {"fine": 0, "told": 0}
+    outcomes: list[str] = []
     for _ in range(GENERATED):
         text = mutated(drawn)
         began = time.process_time()
-        outcomes["fine" if judged(text) == "fine" else "told"] += 1
+        outcomes.append(judged(text))
         slowest = max(slowest, time.process_time() - began)
-    assert outcomes["told"] > GENERATED / 2
-    assert outcomes["fine"] > 0
-    assert slowest < SECONDS * by_tier(3, 1)
+    assert 0 < outcomes.count("fine") < GENERATED / 2
+    assert slowest < 3, "where it should take a hundredth of a second"

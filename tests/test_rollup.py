@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from itertools import combinations_with_replacement
 
@@ -11,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import orderfsm
+from kept_work import calls
 from orderfsm import Category, Chart, GuardFailed, StoredStateUnknown, UnsoundChart, check
 from orderfsm.catalogue import names
 from orderfsm.chart import Guard, Kind, Rollup, RollupRule, Scenario, State, Transition
@@ -272,9 +272,8 @@ def test_the_roll_up_of_a_shipped_chart_is_proved_for_any_number_of_items(name: 
     proof = _Proof(order, order.rollup, orderfsm.compile(order), orderfsm.compile(item), 3)
     assert not proof.counting
     assert proof.size == len(orderfsm.compile(item).configurations)
-    began = time.perf_counter()
     assert prove(order, item) == ()
-    assert time.perf_counter() - began < 2
+    assert calls(lambda: prove(order, item)) < 4_000_000
 
 
 @pytest.mark.parametrize("name", SHIPPED)

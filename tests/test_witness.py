@@ -1,11 +1,10 @@
 """Witnesses: what is found satisfies, what is known to be satisfiable is found, contradictions have none."""
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kept_work import calls
 from orderfsm.errors import GuardFailed
 from orderfsm.expression import Expression, parse
 from orderfsm.witness import NOW, Witness, witness
@@ -125,9 +124,9 @@ def test_nothing_wanted_is_satisfied_by_anything() -> None:
 
 def test_the_search_stops_at_its_limit() -> None:
     hard = " and ".join(f"payload.f{n} * payload.g{n} == {n + 1000003}" for n in range(12))
-    began = time.perf_counter()
-    assert search(f"({hard}) or False", limit=500) is None
-    assert time.perf_counter() - began < 5
+    found: list[object] = []
+    assert calls(lambda: found.append(search(f"({hard}) or False", limit=500))) < 1_000_000
+    assert found == [None]
 
 
 def test_a_witness_without_a_history_of_the_state_cannot_answer_days_since() -> None:
