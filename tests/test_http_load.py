@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from kept_http import service
 
-ROUNDS = 100 if "ORDERFSM_SOAK" in os.environ else 1
+ROUNDS = 30 if "ORDERFSM_SOAK" in os.environ else 1
 """How often each connection's order goes round in half of the time."""
 CONNECTIONS = 64
 GROWTH = 32

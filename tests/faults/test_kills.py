@@ -58,7 +58,7 @@ def test_killed_writers_lose_nothing_that_was_acknowledged(
 
 
 def test_lost_answers_are_resolved_by_the_key(tmp_path: Path) -> None:
-    sender, kills, acknowledged = LosesAnswers.__name__, 3, 20 * LosesAnswers.every
+    sender, kills, acknowledged = LosesAnswers.__name__, 3, by_tier(400, 5_000, 250_000)
     verdict = under_fire(
         plan(tmp_path, f"sqlite:///{tmp_path}/orders.db", sender=sender), kills=kills, acknowledged=acknowledged
     )
