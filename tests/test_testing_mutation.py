@@ -457,6 +457,7 @@ def test_the_scenarios_that_are_printed_kill_the_survivors(project: Path) -> Non
         ["-p", "orderfsm_pytest", "--chart-scenarios"],
         kinds=["add", "tighten", "codes", "by", "links"],
         faced="affected",
+        patience=60.0,
         told=lambda verdict, many: heard.append((verdict.outcome, many)),
     )
     parcels = [each for each in report.verdicts if each.mutant.original is charts[0]]
@@ -471,7 +472,6 @@ def test_the_scenarios_that_are_printed_kill_the_survivors(project: Path) -> Non
 
 HARSH = """
 import os
-import time
 
 import orderfsm
 import pytest
@@ -488,8 +488,6 @@ if len(EVENTS) == 1:
 
 def test_it_gets_somewhere():
     here = life(TAKE)
-    if here == "packed":
-        time.sleep(60)
     if here == "delivered":
         os._exit(3)
     assert here == "under_way"
@@ -503,19 +501,40 @@ def test_it_gets_somewhere():
 def test_what_ends_otherwise_than_by_a_failed_test_is_told_apart(project: Path) -> None:
     write(project, test_parcels=HARSH)
     twice = [orderfsm.load("parcel.yaml"), orderfsm.read(PARCEL)]
-    report = mutate(twice, kinds=["drop", "retarget"], jobs=2, patience=0.5)
-    killed, broken, _, slow, gone, *_, short = report.verdicts
+    report = mutate(twice, kinds=["drop", "retarget"], jobs=2, patience=60.0)
+    killed, broken, _, back, gone, *_, short = report.verdicts
     assert [each.outcome for each in report.verdicts] == [
-        Outcome.KILLED, *[Outcome.BROKEN] * 2, Outcome.TIMED_OUT, Outcome.BROKEN,
+        Outcome.KILLED, *[Outcome.BROKEN] * 2, Outcome.KILLED, Outcome.BROKEN,
         *[Outcome.SURVIVED] * 2, Outcome.KILLED, Outcome.BROKEN,
     ]  # fmt: skip
     assert broken.by == "test_parcels.py"
     assert "ImportError: nothing to test" in broken.told
-    assert str(slow.mutant).endswith("leads to packed")
+    assert str(back.mutant).endswith("leads to packed")
     assert gone.by == "the process of the tests has ended"
     assert short.by == "pytest, which exits with 2"
     assert killed.by == "test_parcels.py::test_it_gets_somewhere"
     assert report.score == pytest.approx(100 * 7 / 9)
+
+
+SLEEPY = """
+import time
+
+from parcels import TAKE, life
+
+
+def test_it_gets_somewhere():
+    while life(TAKE) == "packed":
+        time.sleep(1)
+"""
+
+
+def test_what_does_not_end_is_told_apart_as_well(project: Path) -> None:
+    write(project, test_parcels=SLEEPY)
+    report = mutate(orderfsm.load("parcel.yaml"), kinds=["retarget"], sample=1, patience=0.5)
+    (slow,) = report.verdicts
+    assert str(slow.mutant).endswith("leads to packed")
+    assert slow.outcome is Outcome.TIMED_OUT
+    assert report.score == 100.0
 
 
 def test_without_a_green_baseline_nothing_is_tried(project: Path) -> None:
@@ -599,7 +618,8 @@ def test_a_sample_is_chosen_evenly() -> None:
 def test_a_team_may_do_without_the_cache_of_pytest(project: Path) -> None:
     options = "-p no:cacheprovider --strict-config"
     (project / "pytest.ini").write_text(f"[pytest]\naddopts = {options}\nfilterwarnings = error\n")
-    report = mutate(orderfsm.load("parcel.yaml"), ["-p", "orderfsm_pytest"], kinds=["drop"], sample=1, jobs=1)
+    arguments = ["-p", "orderfsm_pytest"]
+    report = mutate(orderfsm.load("parcel.yaml"), arguments, kinds=["drop"], sample=1, jobs=1, patience=60.0)
     assert [verdict.outcome for verdict in report.verdicts] == [Outcome.KILLED]
 
 
@@ -611,17 +631,17 @@ FOR_EVER = """
 import os, pathlib, subprocess, sys, time
 
 def test_it():
-    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     pathlib.Path("pids.new").write_text(f"{os.getpid()} {other.pid}")
     os.rename("pids.new", "pids")
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
 def test_nothing_is_left_when_whoever_asked_is_gone(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Neither the test nor the process that it has started."""
     write(project, test_parcels=FOR_EVER)
-    asked = Job({}, (), None, frozenset(), (), 60.0, str(project))
+    asked = Job({}, (), None, frozenset(), (), 600.0, str(project))
     told: list[object] = []
 
     def hear(ask: Callable[[Job], object]) -> None:
@@ -634,7 +654,7 @@ def test_nothing_is_left_when_whoever_asked_is_gone(project: Path, tmp_path_fact
         thread = threading.Thread(target=hear, args=[ask])
         thread.start()
         wait(lambda: (project / "pids").exists())
-    thread.join(30)
+    thread.join(60)
     assert not thread.is_alive()
     assert not told
     pids = [int(pid) for pid in (project / "pids").read_text().split()]
@@ -654,7 +674,7 @@ def test_it(tmp_path):
 def test_what_tests_leave_to_the_end_of_the_process_is_done(project: Path) -> None:
     """Such as to stop a server, which needs its files for that; they are removed afterwards."""
     write(project, test_end=AT_THE_END)
-    asked = Job({}, ("test_end.py",), None, frozenset(), (), 60.0, str(project / "more"))
+    asked = Job({}, ("test_end.py",), None, frozenset(), (), 600.0, str(project / "more"))
     with pool(NOTHING, frozenset(), 1, project / "more") as ask:
         assert ask(asked).outcome == "passed"
     assert (project / "ended").read_text() == "True"
@@ -664,14 +684,14 @@ def test_what_tests_leave_to_the_end_of_the_process_is_done(project: Path) -> No
 def test_the_run_without_a_mutant_ends_with_whoever_waits_for_it(project: Path) -> None:
     """Even where they are killed: all that is heard is that nobody keeps the line open any more."""
     write(project, test_parcels=FOR_EVER)
-    request = Attended(Job({}, (), None, frozenset(), (), 60.0, str(project)))
+    request = Attended(Job({}, (), None, frozenset(), (), 600.0, str(project)))
     with _started(project / "result") as process:
         assert process.stdin is not None
         process.stdin.write(pickle.dumps(request))
         process.stdin.flush()
         wait(lambda: (project / "pids").exists())
         process.stdin.close()
-        process.wait(30)
+        process.wait(60)
     assert not (project / "result").exists()
     pids = [int(pid) for pid in (project / "pids").read_text().split()]
     wait(lambda: not any(map(lives, pids)))
