@@ -73,6 +73,6 @@ def ask(operation: Any, headers: dict[str, str]) -> None:
         @given(case=strategy)
         def asked(case: Any) -> None:
             checks = [not_a_server_error, status_code_conformance, content_type_conformance]
-            case.call_and_validate(headers=headers, checks=checks)
+            case.call_and_validate(headers=headers, checks=checks, timeout=60)
 
         asked()

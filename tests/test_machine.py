@@ -629,6 +629,9 @@ def test_a_live_order_costs_at_most_200_bytes() -> None:
     machine = Machine(ORDER, Bound)
 
     def weigh(make: Callable[[], object]) -> float:
+        return min(weighed(make) for _ in range(3))  # threads that servers have left behind may weigh something, once
+
+    def weighed(make: Callable[[], object]) -> float:
         make()
         tracemalloc.start()
         kept = [make() for _ in range(2_000)]
