@@ -489,7 +489,7 @@ def test_what_is_rolled_back_to_a_savepoint_is_forgotten(session: Session) -> No
 def test_the_number_of_statements_does_not_depend_on_the_number_of_orders(engine: Engine) -> None:
     orders = still(READY_MADE)
     counts = []
-    for number in (10, 200):
+    for number in (1, 10, 200):
         with Session(engine) as session:
             keys = [opened(session, orders, READY_MADE).id for _ in range(number)]
             session.commit()
@@ -497,7 +497,7 @@ def test_the_number_of_statements_does_not_depend_on_the_number_of_orders(engine
             assert orders.send_many(session, keys, "accept", actor="printer").counts == {"applied": number}
             counts.append(len(sent))
             session.commit()
-    assert counts[0] == counts[1] < 8
+    assert counts[1] == counts[2] < 8  # the first of all also asks for charts and triggers
 
 
 def test_guards_that_read_the_call_are_asked_once(session: Session) -> None:

@@ -384,6 +384,8 @@ def test_what_nobody_claims_is_not_looked_up(engine: Engine) -> None:
     orders = correcting(claims=Claims(late="refuse", ahead="refuse"))
     with Session(engine) as session:
         order = printing(session, orders)
+        session.commit()
+        orders.send(session, order, "note")  # the first of all also asks for the chart
         with statements(engine) as sent:
             orders.send(session, order, "note")
     assert len(sent) == {"sqlite": 2, "postgresql": 1}[engine.dialect.name]
