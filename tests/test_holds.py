@@ -364,6 +364,8 @@ def test_sending_pays_nothing_for_holds_before_a_held_state_is_left(engine: Engi
     orders = free()
     with Session(engine) as session:
         order = printing(session, orders)
+        session.commit()
+        orders.send(session, order, "note")  # the first of all also asks for the chart
         with statements(engine) as sent:
             orders.send(session, order, "note")
             orders.send(session, order, "hold")

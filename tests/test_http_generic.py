@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, Session, SQLModel
 
 from kept import KINDS, PRESS, READY_MADE, UUIDS, Kept, database, lifecycle
-from kept_http import client, serving
+from kept_http import client, plain, serving
 from orderfsm import Chart, load, step
 from orderfsm.chart import Guard, Kind, State, Transition
 from orderfsm.diagrams import Overlay, render
@@ -935,7 +935,7 @@ def around(app: FastAPI, way: str) -> Iterator[tuple[httpx.Client, str]]:
         with client(outer) as api:
             yield api, ""
     elif way == "root path of the server":
-        with serving(app, root_path="/deep") as url, httpx.Client(base_url=url, timeout=60) as api:
+        with serving(app, root_path="/deep") as url, plain(base_url=url) as api:
             yield api, "/deep"
     else:
 

@@ -24,7 +24,7 @@ from sqlmodel import Session
 import kept
 from kept import KINDS, PRESS, Kept, statements
 from kept_html import Element, flaws, read
-from kept_http import serving
+from kept_http import plain, serving
 from orderfsm.chart import Category, Chart, Event, Kind, ReasonRule, Reasons, State, Transition
 from orderfsm.chart import Field as PayloadField
 from orderfsm.history import Actor, Link, Reason
@@ -86,7 +86,7 @@ class Shop:
 
     def stranger(self) -> httpx.Client:
         """A browser that nobody has signed in with."""
-        self.clients.append(httpx.Client(base_url=self.url, timeout=60))
+        self.clients.append(plain(base_url=self.url))
         return self.clients[-1]
 
     def enter(self, who: str) -> httpx.Client:
@@ -765,7 +765,7 @@ def test_a_double_click_sends_once(fresh: Shop) -> None:
     answers: list[httpx.Response] = []
 
     def click() -> None:
-        with httpx.Client(base_url=fresh.url, headers=cookie, timeout=60) as one:
+        with plain(base_url=fresh.url, headers=cookie) as one:
             answers.append(one.post(form.attributes["action"], data=form.fields()))
 
     threads = [threading.Thread(target=click) for _ in range(6)]
@@ -1236,7 +1236,7 @@ def test_pages_know_the_path_that_the_app_is_mounted_under(tmp_path: Any) -> Non
     inner, outer, tokens = FastAPI(), FastAPI(), Tokens(tmp_path / "tokens")
     inner.include_router(router(shelves=[stat.shelf()], sessions=partial(Session, database), tokens=tokens))
     outer.mount("/pages", inner)
-    with serving(outer) as url, httpx.Client(base_url=url, timeout=60) as http:
+    with serving(outer) as url, plain(base_url=url) as http:
         asked = http.get("/pages/orders/stat/order/1")
         assert asked.headers["location"] == "/pages/sign-in?next=/orders/stat/order/1"
         form = read(http.get(asked.headers["location"]).text).one("form")
