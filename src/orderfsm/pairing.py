@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ForeignKeyConstraint, PrimaryKeyConstraint, UniqueConstraint, inspect
@@ -43,7 +44,8 @@ class Pairing:
 
     `keys` has the parameter's name, the order's key column and the history's column for each part of the key.
     `defaults` fill the history's other columns, `stamps` are the order's `onupdate` values that Python makes; `stamped`
-    names the attributes of an order that change with every UPDATE.
+    names the attributes of an order that change with every UPDATE. `prepared` is for the statements over the
+    two tables, which all stores of them share.
     """
 
     mapper: Mapper[Any]
@@ -53,10 +55,12 @@ class Pairing:
     stamped: tuple[str, ...]
     defaults: Mapping[str, Callable[[], Any]]
     stamps: Mapping[str, Callable[[], Any]]
+    prepared: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
+@lru_cache(maxsize=256)  # of classes that are made on the fly not all stay
 def pairing(order: type[Stateful], history: type[HistoryEntry]) -> Pairing:
-    """The pairing of two classes; raises ChartError when their tables do not fit together."""
+    """The pairing of two classes, made once; raises ChartError when their tables do not fit together."""
     mapper: Mapper[Any] = inspect(order)
     orders, past = _table(mapper, order), _table(inspect(history), history)
     keys = keys_of(mapper, past, history)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
@@ -24,15 +24,18 @@ from .status import StatusQuery
 from .timers import TimerRow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from sqlalchemy import Connection, Executable, Row
+    from sqlalchemy import Connection, Dialect, Executable, Row
     from sqlalchemy.orm import InstanceState
     from sqlmodel import SQLModel
 
     from orderfsm.enforcement import Registrar
+    from orderfsm.pairing import Pairing
 
 __all__ = ["SqlStore", "entry_of"]
+
+T = TypeVar("T")
 
 GIVE = "after the session comes the order itself, e.g. session.get_one(…)"
 
@@ -71,9 +74,6 @@ class SqlStore:
                 _verify_kind(companion, kind)
         self.pairing = pairing(order, history)
         self._reading = Reading(self.pairing)
-        self._statements: dict[tuple[str, str], Statements] = {}
-        self._queries: dict[tuple[str, str], StatusQuery] = {}
-        self._many: dict[tuple[str, str], ManyStatements] = {}
         self.bind = {"mapper": self.pairing.mapper}
 
     # --- reading
@@ -126,12 +126,8 @@ class SqlStore:
         if key is None:
             return {**STATE, "history": []}
         connection = session.connection(self.bind)
-        dialect = connection.dialect
-        query = self._queries.get((dialect.name, dialect.driver))
-        if query is None:
-            query = self._queries[dialect.name, dialect.driver] = StatusQuery(self.pairing, dialect)
         try:
-            return query.run(connection, key, most)
+            return self._prepared(StatusQuery, connection).run(connection, key, most)
         except (AttributeError, TypeError) as error:
             raise TypeError(f"{order!r} is neither a {self.order.__name__} nor a key of one ({error})") from error
 
@@ -267,20 +263,22 @@ class SqlStore:
             session.expire(order, self.pairing.stamped)
 
     def _for(self, connection: Connection) -> Statements:
-        dialect = connection.dialect
-        try:
-            return self._statements[dialect.name, dialect.driver]
-        except KeyError:
-            made = self._statements[dialect.name, dialect.driver] = Statements(self.pairing, dialect)
-            return made
+        return self._prepared(Statements, connection)
 
     def many(self, connection: Connection) -> ManyStatements:
         """The statements for many orders at once, in the dialect of a connection."""
+        return self._prepared(ManyStatements, connection)
+
+    def _prepared(self, kind: Callable[[Pairing, Dialect], T], connection: Connection) -> T:
+        """The statements of a kind, prepared once for all stores of the two tables and all engines that write alike."""
         dialect = connection.dialect
-        known = self._many.get((dialect.name, dialect.driver))
-        if known is None:
-            known = self._many[dialect.name, dialect.driver] = ManyStatements(self.pairing, dialect)
-        return known
+        key = (kind, dialect.name, dialect.driver, dialect.paramstyle, dialect._json_serializer)
+        prepared = self.pairing.prepared
+        try:
+            return prepared[key]  # type: ignore[no-any-return]
+        except KeyError:
+            made = prepared[key] = kind(self.pairing, dialect)
+            return made
 
     def name(self, order: Stateful) -> str:
         """The order in messages, such as `Order 17`."""
