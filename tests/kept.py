@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, ForeignKeyConstraint, create_engine, event, text
+from sqlalchemy import Connection, Engine, ForeignKeyConstraint, event
 from sqlmodel import Field, SQLModel
 
+from kept_databases import new_database
 from orderfsm import Chart, enforcement
 from orderfsm.chart import START, Category, Event, Guard, Kind, ReasonRule, State, Transition
 from orderfsm.chart import Field as PayloadField
@@ -27,7 +28,6 @@ from orderfsm.sqlmodel import (
     SqlStore,
     Stateful,
     TimerRow,
-    engine,
 )
 
 
@@ -250,23 +250,8 @@ def create_tables(engine: Engine) -> None:
 @contextmanager
 def database(kind: str, postgres_url: str, folder: Any) -> Iterator[Engine]:
     """An engine on a new database with all tables, for as long as the block lasts."""
-    if kind == "sqlite":
-        made = engine(f"sqlite:///{folder}/orders.db", durability="relaxed")
-        create_tables(made)
+    with new_database(kind, postgres_url, folder, create_tables) as made:
         yield made
-        made.dispose()
-        return
-    name = f"kept_{uuid.uuid4().hex[:12]}"
-    server = create_engine(postgres_url, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    made = engine(server.url.set(database=name))
-    create_tables(made)
-    yield made
-    made.dispose()
-    with server.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    server.dispose()
 
 
 @contextmanager

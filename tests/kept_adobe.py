@@ -14,7 +14,6 @@ from sqlmodel import Session
 
 from kept_http import client
 from orderfsm.http import Principal, adobe
-from orderfsm.sqlmodel import engine
 
 PLACED = datetime(2019, 5, 2, 22, 49, 54, tzinfo=UTC)
 CUSTOMER, OTHER, FOREIGN = "9876543210", "9876543211", "1006370764"
@@ -125,9 +124,8 @@ class Api:
             session.commit()
 
 
-def made(url: str) -> Engine:
-    """A database with three customers: two of the partner, one of the rival."""
-    database = engine(url)
+def create(database: Engine) -> None:
+    """The tables and three customers: two of the partner, one of the rival."""
     adobe.create(database)
     term = PLACED - timedelta(days=30)
     with Session(database) as session:
@@ -138,7 +136,6 @@ def made(url: str) -> Engine:
                 )
             )
         session.commit()
-    return database
 
 
 @contextmanager

@@ -7,18 +7,15 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, func, select
 
-from kept_adobe import CUSTOMER, FOREIGN, LINE, NEW, OFFER, ORDER, PLACED, RETURN, WHO, Api, made, served
+from kept_adobe import CUSTOMER, FOREIGN, LINE, NEW, OFFER, ORDER, PLACED, RETURN, WHO, Api, create, served
+from kept_databases import asked_for, new_database
 from orderfsm.http import adobe
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Engine]:
-    url = f"sqlite:///{tmp_path}/adobe.db"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_database")()
-    found = made(url)
-    yield found
-    found.dispose()
+    with asked_for(request, tmp_path, create) as found:
+        yield found
 
 
 @pytest.fixture
@@ -30,10 +27,8 @@ def api(database: Engine) -> Iterator[Api]:
 @pytest.fixture
 def lone(tmp_path: Any) -> Iterator[Api]:
     """The same on SQLite alone."""
-    found = made(f"sqlite:///{tmp_path}/lone.db")
-    with served(found) as api:
+    with new_database("sqlite", "", tmp_path, create) as found, served(found) as api:
         yield api
-    found.dispose()
 
 
 def told(answer: Any) -> tuple[int, str]:
@@ -378,14 +373,12 @@ def test_the_host_may_refuse_an_order_and_its_preview_alike(tmp_path: Any) -> No
         if customer.customer_id == CUSTOMER and any(line.quantity == 13 for line in new.lineItems):
             raise adobe.refusal("2129", "Line Item: 4, Reason: INELIGIBLE_SWITCH")
 
-    database = made(f"sqlite:///{tmp_path}/reviewed.db")
-    with served(database, review=review) as api:
+    with new_database("sqlite", "", tmp_path, create) as database, served(database, review=review) as api:
         for kind in ("NEW", "PREVIEW"):
             answer = api.post(NEW | {"orderType": kind, "lineItems": [LINE | {"quantity": 13}]})
             assert told(answer) == (400, "2129")
             assert answer.json()["additionalDetails"] == ["Line Item: 4, Reason: INELIGIBLE_SWITCH"]
         assert api.post(NEW).status_code == 201
-    database.dispose()
 
 
 # --- returning

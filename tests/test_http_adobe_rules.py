@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from kept_adobe import CUSTOMER, FOREIGN, LINE, NEW, OFFER, ORDER, OTHER, PLACED, RETURN, WHO, Api, made, served
+from kept_adobe import CUSTOMER, FOREIGN, LINE, NEW, OFFER, ORDER, OTHER, PLACED, RETURN, WHO, Api, create, served
+from kept_databases import asked_for, new_database
 from orderfsm.errors import GuardFailed
 from orderfsm.http import adobe
 from orderfsm.sqlmodel import engine
@@ -20,12 +21,8 @@ from orderfsm.sqlmodel import engine
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Engine]:
-    url = f"sqlite:///{tmp_path}/adobe.db"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_database")()
-    found = made(url)
-    yield found
-    found.dispose()
+    with asked_for(request, tmp_path, create) as found:
+        yield found
 
 
 @pytest.fixture
@@ -37,10 +34,8 @@ def api(database: Engine) -> Iterator[Api]:
 @pytest.fixture
 def lone(tmp_path: Any) -> Iterator[Api]:
     """The same on SQLite alone."""
-    found = made(f"sqlite:///{tmp_path}/lone.db")
-    with served(found) as api:
+    with new_database("sqlite", "", tmp_path, create) as found, served(found) as api:
         yield api
-    found.dispose()
 
 
 def told(answer: Any) -> tuple[int, str]:
@@ -307,12 +302,13 @@ def test_a_correlation_id_comes_once(lone: Api) -> None:
 
 
 def test_an_api_key_may_be_the_partners_own(tmp_path: Any) -> None:
-    database = made(f"sqlite:///{tmp_path}/keys.db")
-    with served(database, accepts=lambda who, key: key == f"key-of-{who.id}") as api:
+    def accepts(who: Any, key: str) -> bool:
+        return key == f"key-of-{who.id}"
+
+    with new_database("sqlite", "", tmp_path, create) as database, served(database, accepts=accepts) as api:
         assert told(api.get()) == (403, "4115")
         assert api.get(X_Api_Key="key-of-distributor").status_code == 200
         assert told(api.get(X_Api_Key="key-of-rival")) == (403, "4115")
-    database.dispose()
 
 
 def test_the_request_id_is_echoed_or_made(lone: Api) -> None:

@@ -14,20 +14,18 @@ from sqlmodel import Session, select
 
 import kept_cablelabs as kept
 from kept_cablelabs import EXAMPLE, SERVED, WHO, auth, clock, example, placed
+from kept_databases import asked_for, new_database
 from orderfsm import check, enforcement
 from orderfsm.errors import GuardRefused
 from orderfsm.http import cablelabs
 from orderfsm.http.cablelabs.dates import parse, written
 from orderfsm.http.cablelabs.lives import status_request
-from orderfsm.sqlmodel import engine
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Engine]:
-    made = engine(kept.database_url(request.param, tmp_path, lambda: request.getfixturevalue("postgres_database")))
-    cablelabs.create(made)
-    yield made
-    made.dispose()
+    with asked_for(request, tmp_path, cablelabs.create) as made:
+        yield made
 
 
 @pytest.fixture
@@ -39,10 +37,8 @@ def http(database: Engine) -> Iterator[httpx.Client]:
 @pytest.fixture
 def light(tmp_path: Any) -> Iterator[Engine]:
     """SQLite alone, for what has nothing to do with the database."""
-    made = engine(f"sqlite:///{tmp_path}/light.db")
-    cablelabs.create(made)
-    yield made
-    made.dispose()
+    with new_database("sqlite", "", tmp_path, cablelabs.create) as made:
+        yield made
 
 
 @pytest.fixture

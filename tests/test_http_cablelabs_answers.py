@@ -19,6 +19,7 @@ from sqlmodel import Session, select
 
 import kept_cablelabs as kept
 from kept_cablelabs import EXAMPLE, NOW, QUESTION, SERVED, WHO, auth, clock, example, placed
+from kept_databases import asked_for, new_database
 from kept_http import client, reserved
 from orderfsm.http import Principal, cablelabs
 from orderfsm.http.cablelabs import Answers, CableInquiry, CableRequest, CableRequestOutbox, Endpoint
@@ -35,18 +36,14 @@ ANSWER = EXAMPLE | {"sellerId": "Cox Spectrum Business"}
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Engine]:
-    made = engine(kept.database_url(request.param, tmp_path, lambda: request.getfixturevalue("postgres_database")))
-    cablelabs.create(made)
-    yield made
-    made.dispose()
+    with asked_for(request, tmp_path, cablelabs.create) as made:
+        yield made
 
 
 @pytest.fixture
 def light(tmp_path: Any) -> Iterator[Engine]:
-    made = engine(f"sqlite:///{tmp_path}/light.db")
-    cablelabs.create(made)
-    yield made
-    made.dispose()
+    with new_database("sqlite", "", tmp_path, cablelabs.create) as made:
+        yield made
 
 
 def registered(url: str = "https://buyer.example/orders/status-response") -> Callable[[str], Endpoint | None]:

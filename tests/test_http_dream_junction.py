@@ -15,13 +15,13 @@ from fastapi import FastAPI
 from sqlalchemy import Engine, text
 from sqlmodel import Session, col, select
 
+from kept_databases import asked_for, new_database
 from kept_http import client
 from orderfsm.errors import OrderFsmError
 from orderfsm.history import Actor
 from orderfsm.http import Principal
 from orderfsm.http import dream_junction as dj
 from orderfsm.http.dream_junction.models import NewItem
-from orderfsm.sqlmodel import engine
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
 CREATED = datetime(2014, 6, 30, 23, 56, 24, 691_000, PACIFIC)
@@ -139,21 +139,14 @@ class Clock:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Engine]:
-    url = f"sqlite:///{tmp_path}/dj.db"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_database")()
-    made = engine(url)
-    dj.create(made)
-    yield made
-    made.dispose()
+    with asked_for(request, tmp_path, dj.create) as made:
+        yield made
 
 
 @pytest.fixture
 def lone(tmp_path: Any) -> Iterator[Engine]:
-    made = engine(f"sqlite:///{tmp_path}/lone.db")
-    dj.create(made)
-    yield made
-    made.dispose()
+    with new_database("sqlite", "", tmp_path, dj.create) as made:
+        yield made
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from sqlmodel import Session
 
 import kept
 from kept import KINDS, PRESS, Kept, statements
+from kept_databases import asked_for
 from kept_html import Element, flaws, read
 from kept_http import plain, serving
 from orderfsm.chart import Category, Chart, Event, Kind, ReasonRule, Reasons, State, Transition
@@ -134,14 +135,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def fresh(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Shop]:
     """Orders of imagery that a test may move."""
-    url = f"sqlite:///{tmp_path}/pages.db"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_database")()
-    database = engine(url)
-    stat.create(database)
-    stat.demo(partial(Session, database))
-    yield from opened(tmp_path, [stat.shelf()], database)
-    database.dispose()
+    with asked_for(request, tmp_path, stat.create) as database:
+        stat.demo(partial(Session, database))
+        yield from opened(tmp_path, [stat.shelf()], database)
 
 
 # --- own tables and charts

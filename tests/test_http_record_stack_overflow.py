@@ -14,10 +14,10 @@ from fastapi import FastAPI
 from sqlalchemy import Engine, select
 from sqlmodel import Session
 
+from kept_databases import asked_for, new_database
 from kept_http import client
 from orderfsm.http import Principal
 from orderfsm.http import record_stack_overflow as rso
-from orderfsm.sqlmodel import engine
 
 BEGAN = datetime(2019, 2, 12, 2, 16, 49, 482_000, UTC)
 CUSTOMER, OTHER = "5c6777d1d6a7470017de33c3", "5c6777d1d6a7470017de33ff"
@@ -88,13 +88,8 @@ class Clock:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Engine]:
-    url = f"sqlite:///{tmp_path}/rso.db"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_database")()
-    made = engine(url)
-    rso.create(made)
-    yield made
-    made.dispose()
+    with asked_for(request, tmp_path, rso.create) as made:
+        yield made
 
 
 @pytest.fixture
@@ -105,10 +100,8 @@ def http(database: Engine) -> Iterator[httpx.Client]:
 @pytest.fixture
 def lone(tmp_path: Any) -> Iterator[httpx.Client]:
     """The same on SQLite alone, for what never reaches the database."""
-    made = engine(f"sqlite:///{tmp_path}/lone.db")
-    rso.create(made)
-    yield from served(made)
-    made.dispose()
+    with new_database("sqlite", "", tmp_path, rso.create) as made:
+        yield from served(made)
 
 
 def served(database: Engine) -> Iterator[httpx.Client]:
@@ -399,13 +392,12 @@ def test_of_many_deletes_one_wins(http: httpx.Client, database: Engine) -> None:
         assert len(session.scalars(select(rso.RecordOrderHistory)).all()) == 2
 
 
-def test_the_demo_has_one_of_each(lone: httpx.Client, tmp_path: Any) -> None:
-    made = engine(f"sqlite:///{tmp_path}/lone.db")
-    rso.demo(partial(Session, made))
-    with Session(made) as session:
-        assert sorted(order.code or "" for order in session.scalars(select(rso.RecordOrder))) == [
-            "Cancelled",
-            "Completed",
-            "In progress",
-        ]
-    made.dispose()
+def test_the_demo_has_one_of_each(tmp_path: Any) -> None:
+    with new_database("sqlite", "", tmp_path, rso.create) as made:
+        rso.demo(partial(Session, made))
+        with Session(made) as session:
+            assert sorted(order.code or "" for order in session.scalars(select(rso.RecordOrder))) == [
+                "Cancelled",
+                "Completed",
+                "In progress",
+            ]

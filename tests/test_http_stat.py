@@ -15,9 +15,9 @@ from sqlmodel import Session, select
 from stapi_pydantic import Order, OrderCollection, OrderStatus, OrderStatuses
 
 import orderfsm
+from kept_databases import asked_for, new_database
 from kept_http import client
 from orderfsm.http import Principal, stat
-from orderfsm.sqlmodel import engine
 
 BEGAN = datetime(2024, 4, 1, 9, tzinfo=UTC)
 WHO = {
@@ -49,13 +49,8 @@ class Clock:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Engine]:
-    url = f"sqlite:///{tmp_path}/stat.db"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_database")()
-    made = engine(url)
-    stat.create(made)
-    yield made
-    made.dispose()
+    with asked_for(request, tmp_path, stat.create) as made:
+        yield made
 
 
 @pytest.fixture
@@ -65,10 +60,8 @@ def http(database: Engine) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def lone(tmp_path: Any) -> Iterator[Engine]:
-    made = engine(f"sqlite:///{tmp_path}/lone.db")
-    stat.create(made)
-    yield made
-    made.dispose()
+    with new_database("sqlite", "", tmp_path, stat.create) as made:
+        yield made
 
 
 @pytest.fixture
