@@ -8,16 +8,41 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import uvicorn
+from fastapi import FastAPI
 
 TRUSTING_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """For clients that speak to our own servers, without TLS: httpx would read the machine's certificates for each."""
+
+_FREE: defaultdict[Any, list[tuple[SimpleNamespace, FastAPI]]] = defaultdict(list)
+"""Apps that no test has now, with what they ask for a test's own things."""
+
+
+@contextmanager
+def lent(build: Callable[..., FastAPI], *of: Any, **given: Any) -> Iterator[FastAPI]:
+    """An app for a test and what it has `given`, for the block: building one takes longer than most tests do.
+
+    It is one that `build(now, *of)` has made for an earlier test, if that is done with it. `build` is a function of a
+    module; its app has to read what is given in `now` whenever it needs it, and to remember nothing.
+    """
+    free = _FREE[build, *of]
+    if free:
+        now, app = free.pop()
+        vars(now).update(given)
+    else:
+        now = SimpleNamespace(**given)
+        app = build(now, *of)
+    yield app
+    vars(now).clear()  # whoever still asks for something is told
+    free.append((now, app))  # not after an error, when something may still be going on in it
 
 
 @contextmanager

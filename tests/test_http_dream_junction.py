@@ -16,7 +16,7 @@ from sqlalchemy import Engine, text
 from sqlmodel import Session, col, select
 
 from kept_databases import asked_for, new_database
-from kept_http import client
+from kept_http import client, lent
 from orderfsm.errors import OrderFsmError
 from orderfsm.history import Actor
 from orderfsm.http import Principal
@@ -165,13 +165,17 @@ def alone(lone: Engine, clock: Clock) -> Iterator[httpx.Client]:
 
 
 def served(database: Engine, clock: Clock) -> Iterator[httpx.Client]:
-    app = FastAPI()
-    sessions = partial(Session, database)
-    app.include_router(
-        dj.router(sessions=sessions, authenticate=KEYS.get, clock=clock, skus=skus, zone=PACIFIC), prefix="/api/v3"
-    )
-    with client(app) as made:
+    with lent(app, sessions=partial(Session, database), clock=clock) as found, client(found) as made:
         yield made
+
+
+def app(now: Any) -> FastAPI:
+    made = FastAPI()
+    router = dj.router(
+        sessions=lambda: now.sessions(), authenticate=KEYS.get, clock=lambda: now.clock(), skus=skus, zone=PACIFIC
+    )
+    made.include_router(router, prefix="/api/v3")
+    return made
 
 
 def placed(http: httpx.Client, purchase_order: str = "1729598549", headers: dict[str, str] = OURS, **more: Any) -> int:

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, select
 from sqlmodel import Session
 
 from kept_databases import asked_for, new_database
-from kept_http import client
+from kept_http import client, lent
 from orderfsm.http import Principal
 from orderfsm.http import record_stack_overflow as rso
 
@@ -105,17 +105,21 @@ def lone(tmp_path: Any) -> Iterator[httpx.Client]:
 
 
 def served(database: Engine) -> Iterator[httpx.Client]:
-    app = FastAPI()
+    with lent(app, sessions=partial(Session, database), clock=Clock()) as found, client(found) as made:
+        yield made
+
+
+def app(now: Any) -> FastAPI:
+    made = FastAPI()
     router = rso.router(
-        sessions=partial(Session, database),
+        sessions=lambda: now.sessions(),
         authenticate=WHO.get,
-        clock=Clock(),
+        clock=lambda: now.clock(),
         accounts=lambda _: ACCOUNT,
         records=lambda _, record: record != "5c679811bb102c001706b000",
     )
-    app.include_router(router, prefix="/api/v1")
-    with client(app) as made:
-        yield made
+    made.include_router(router, prefix="/api/v1")
+    return made
 
 
 def auth(who: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ from stapi_pydantic import Order, OrderCollection, OrderStatus, OrderStatuses
 
 import orderfsm
 from kept_databases import asked_for, new_database
-from kept_http import client
+from kept_http import client, lent
 from orderfsm.http import Principal, stat
 
 BEGAN = datetime(2024, 4, 1, 9, tzinfo=UTC)
@@ -71,18 +71,23 @@ def alone(lone: Engine) -> Iterator[httpx.Client]:
 
 def served(database: Engine) -> Iterator[httpx.Client]:
     """Both vocabularies: the seed's under /2024, today's under /today."""
-    app = FastAPI()
+    given = {"sessions": partial(Session, database), "clocks": {"stat/order": Clock(), "stapi/order": Clock()}}
+    with lent(app, **given) as found, client(found) as made:
+        yield made
+
+
+def app(now: Any) -> FastAPI:
+    made = FastAPI()
     for prefix, words in (("/2024", "stat/order"), ("/today", "stapi/order")):
         router = stat.router(
-            sessions=partial(Session, database),
+            sessions=lambda: now.sessions(),
             authenticate=WHO.get,
-            clock=Clock(),
+            clock=lambda words=words: now.clocks[words](),  # type: ignore[misc]
             words=words,  # type: ignore[arg-type]
             products={"optical"},
         )
-        app.include_router(router, prefix=prefix)
-    with client(app) as made:
-        yield made
+        made.include_router(router, prefix=prefix)
+    return made
 
 
 def placed(http: httpx.Client, root: str = "/2024", headers: dict[str, str] = CUSTOMER) -> str:
