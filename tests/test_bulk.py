@@ -8,7 +8,7 @@ import sys
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, LargeBinary, create_engine, event, func, inspect, select, text
+from sqlalchemy import Engine, LargeBinary, create_engine, event, func, inspect, select, text, tuple_
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, Session, SQLModel
@@ -76,8 +76,12 @@ def key_of(order: Any) -> Any:
 
 def stored(session: Session, kind: Kept, order: Any) -> dict[str, Any]:
     """All that the database holds of an order, its key apart."""
-    key = inspect(order).identity
-    found = {}
+    return all_stored(session, kind, [order])[0]
+
+
+def all_stored(session: Session, kind: Kept, orders: Sequence[Any]) -> list[dict[str, Any]]:
+    """The same of several orders."""
+    found: list[dict[str, Any]] = [{} for _ in orders]
     store = kind.store
     for name, model in {
         "order": kind.order,
@@ -91,9 +95,13 @@ def stored(session: Session, kind: Kept, order: Any) -> dict[str, Any]:
         keys = [column for column in table.primary_key if name == "order" or column.name in columns]
         own = {*(column.name for column in keys), "note", "stamps", "ticket", "reference", "data"}
         shown = [column for column in table.columns if column.name not in own]
-        mine = [column == value for column, value in zip(keys, key, strict=True)]
-        rows = session.connection().execute(select(*shown).where(*mine).order_by(*table.primary_key))
-        found[name] = [tuple(row) for row in rows]
+        wanted = [tuple(inspect(order).identity) for order in orders]
+        query = select(*keys, *shown).where(tuple_(*keys).in_(wanted)).order_by(*table.primary_key)
+        rows: dict[Any, list[Any]] = {key: [] for key in wanted}
+        for row in session.connection().execute(query):
+            rows[tuple(row[: len(keys)])].append(tuple(row[len(keys) :]))
+        for place, key in enumerate(wanted):
+            found[place][name] = rows[key]
     return found
 
 
@@ -151,8 +159,9 @@ def compared(
         sent = orders.send_many(session, [key_of(many) for _, many in pairs], name, batch="batch", chunk=size, **call)
         found = {verdict.order: verdict for verdict in sent}
         assert [shown(found[key_of(many)]) for _, many in pairs] == expected
+        alone, together = (all_stored(session, kind, half) for half in zip(*pairs, strict=True))
+        assert alone == together
         for single, many in pairs:
-            assert stored(session, kind, single) == stored(session, kind, many)
             assert (many.configuration, many.revision) == (single.configuration, single.revision)
             assert found[key_of(many)].configuration == many.configuration
 
