@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from kept_http import client
+from kept_http import client, lent
 from orderfsm.http import Principal, adobe
 
 PLACED = datetime(2019, 5, 2, 22, 49, 54, tzinfo=UTC)
@@ -140,9 +140,31 @@ def create(database: Engine) -> None:
 
 @contextmanager
 def served(database: Engine, **options: Any) -> Iterator[Api]:
-    """The API over a database."""
-    clock, app = Clock(), FastAPI()
-    given = {"sessions": partial(Session, database), "authenticate": WHO.get, "clock": clock}
-    app.include_router(adobe.router(**given | options))
-    with client(app) as http:
+    """The API over a database; `options` are the router's."""
+    clock, sessions = Clock(), partial(Session, database)
+    given = {"sessions": sessions, "clock": clock}
+    with _built(**given | options) if options else _lent(**given) as app, client(app) as http:
         yield Api(http, database, clock)
+
+
+@contextmanager
+def _built(**given: Any) -> Iterator[FastAPI]:
+    app = FastAPI()
+    app.include_router(adobe.router(**{"authenticate": WHO.get} | given))
+    yield app
+
+
+@contextmanager
+def _lent(**given: Any) -> Iterator[FastAPI]:
+    """The one thing that the API remembers, when to look for old answers again, is forgotten."""
+    with lent(plain, **given) as app:
+        app.state.once._next = None
+        yield app
+
+
+def plain(now: Any) -> FastAPI:
+    app = FastAPI()
+    router = adobe.router(sessions=lambda: now.sessions(), authenticate=WHO.get, clock=lambda: now.clock())
+    app.include_router(router)
+    app.state.once = router.routes[0].endpoint.__self__._once  # type: ignore[attr-defined]
+    return app
