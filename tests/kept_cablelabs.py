@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from kept_http import client
+from kept_http import client, lent
 from orderfsm.http import Principal, cablelabs
 from orderfsm.http.cablelabs.demonstration import place
 
@@ -112,8 +112,28 @@ def app(made: Engine, **options: Any) -> FastAPI:
 
 @contextmanager
 def http(made: Engine, **options: Any) -> Iterator[httpx.Client]:
-    with client(app(made, **options)) as found:
+    """A client of the API over a database; `options` are the router's, all of them functions."""
+    given = {"endpoints": nobody, "senders": nobody, "clock": clock} | options
+    with lent(borrowed, sessions=partial(Session, made), **given) as app, client(app) as found:
         yield found
+
+
+def nobody(_: str) -> None:
+    """Nobody has registered."""
+
+
+def borrowed(now: Any) -> FastAPI:
+    served = FastAPI()
+    router = cablelabs.router(
+        sessions=lambda: now.sessions(),
+        authenticate=WHO.get,
+        clock=lambda: now.clock(),
+        endpoints=lambda buyer: now.endpoints(buyer),
+        senders=lambda seller: now.senders(seller),
+        aliases=ALIASES,
+    )
+    served.include_router(router)
+    return served
 
 
 def database_url(param: str, path: Any, postgres: Callable[[], Callable[[], str]]) -> str:

@@ -7,8 +7,9 @@ import threading
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from functools import partial
+from types import SimpleNamespace
 from typing import Annotated, Any
 from xml.etree import ElementTree
 
@@ -19,8 +20,8 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, Session, SQLModel
 
-from kept import KINDS, PRESS, READY_MADE, UUIDS, Kept, database, lifecycle
-from kept_http import client, plain, serving
+from kept import KINDS, PRESS, READY_MADE, UUIDS, Clock, Kept, database, lifecycle
+from kept_http import client, lent, plain, serving
 from orderfsm import Chart, load, step
 from orderfsm.chart import Guard, Kind, State, Transition
 from orderfsm.diagrams import Overlay, render
@@ -69,19 +70,33 @@ def served(
     """A client of an app that has the router of a kind of tables, with sessions of either sort."""
     SQLModel.metadata.create_all(engine, tables=[generic.Opened.__table__])
     made = async_engine(engine.url.set(drivername=ASYNC[engine.dialect.name])) if asynchronous else None
+    sessions: Any = partial(Session, engine) if made is None else partial(AsyncSession, made)
+    given = {"sessions": sessions, "made": made, "clock": Clock()}
+    if kind is UUIDS and orders is None and not options:
+        which: Any = lent(usual, asynchronous, **given)
+    else:
+        which = nullcontext(app(SimpleNamespace(**given), kind, orders or lifecycle(kind), **options))
+    with which as found, client(found) as connected:
+        yield connected
+
+
+def usual(now: Any, _: bool) -> FastAPI:
+    return app(now, UUIDS, lifecycle(UUIDS, clock=lambda: now.clock()))
+
+
+def app(now: Any, kind: Kept, orders: Lifecycle, **options: Any) -> FastAPI:
+    """An app with what a test has now: `sessions`, and the asynchronous engine of theirs that was `made`, if any."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        if made is not None:
-            await made.dispose()
+        if now.made is not None:
+            await now.made.dispose()
 
-    app = FastAPI(lifespan=lifespan)
-    sessions: Any = partial(Session, engine) if made is None else partial(AsyncSession, made)
+    found = FastAPI(lifespan=lifespan)
     given = {"principal": known, "visible": visible(kind), "opening": opening(kind)} | options
-    app.include_router(generic.router(orders or lifecycle(kind), sessions=sessions, **given), prefix="/api")
-    with client(app) as connected:
-        yield connected
+    found.include_router(generic.router(orders, sessions=lambda: now.sessions(), **given), prefix="/api")
+    return found
 
 
 ASYNC = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
