@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations`: SQLModel reads the annotations of tables when the class is made.
 
+import json
 import re
 import sqlite3
 import subprocess
@@ -512,3 +513,23 @@ def test_tables_that_nobody_has_made_are_told_with_what_makes_them(engine: Engin
     with Session(engine) as session, pytest.raises(DBAPIError, match="unmade") as raised:
         orders.open(session, Unmade(), actor="customer")
     assert "create_all(engine)" in raised.value.__notes__[-1]
+
+
+def test_statements_are_prepared_once_for_all_stores_of_two_tables(engine: Engine, tmp_path: Path) -> None:
+    def prepared(engine: Engine) -> dict[Any, Any]:
+        """What is there after a life in a store of its own."""
+        orders = lifecycle(READY_MADE)
+        with Session(engine) as session:
+            order = READY_MADE.new()
+            orders.open(session, order)
+            orders.send(session, order, "accept", actor="printer")
+            assert len(orders.status(session, order)["history"]) == 2
+        return dict(orders.store.pairing.prepared)
+
+    first = prepared(engine)
+    assert first
+    assert prepared(engine) == first
+    other = secure(create_engine(f"sqlite:///{tmp_path}/other.db", json_serializer=lambda value: json.dumps(value)))
+    SQLModel.metadata.create_all(other, tables=READY_MADE.tables)
+    assert len(prepared(other)) > len(first), "another way to write JSON has statements of its own"
+    other.dispose()
