@@ -40,6 +40,8 @@ def main() -> None:
             answer = [_end(child, signal.SIGTERM) for child in children.values()]
             children.clear()
         print(json.dumps(answer), flush=True)
+    for child in children.values():  # whoever asked was killed, and nobody is to go on alone
+        _end(child, signal.SIGKILL)
 
 
 def _fork(slot: str, plan: dict[str, Any]) -> int:

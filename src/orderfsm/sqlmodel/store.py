@@ -126,8 +126,9 @@ class SqlStore:
         if key is None:
             return {**STATE, "history": []}
         connection = session.connection(self.bind)
+        query = self._prepared(StatusQuery, connection)
         try:
-            return self._prepared(StatusQuery, connection).run(connection, key, most)
+            return query.run(connection, key, most)
         except (AttributeError, TypeError) as error:
             raise TypeError(f"{order!r} is neither a {self.order.__name__} nor a key of one ({error})") from error
 
