@@ -1,6 +1,6 @@
 """What the tests of the Ethernet services API share: parties, the document's order, a served app."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
@@ -134,7 +134,3 @@ def borrowed(now: Any) -> FastAPI:
     )
     served.include_router(router)
     return served
-
-
-def database_url(param: str, path: Any, postgres: Callable[[], Callable[[], str]]) -> str:
-    return postgres()() if param == "postgresql" else f"sqlite:///{path}/cable.db"

@@ -26,10 +26,9 @@ from sqlalchemy.exc import DBAPIError
 
 from kept_http import serving
 from kept_readme import environment, server, walked
+from kept_waiting import PATIENCE, wait_for
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-PATIENCE = 120
-"""How many seconds something may take on the slowest machine."""
 
 SECRET = "whsec_c2VjcmV0cyBhcmUgYmV0dGVyIGF0IHJhbmRvbQ=="
 
@@ -197,13 +196,6 @@ def told_all(url: str) -> bool:
 def rows(url: str, query: str) -> list[Any]:
     with create_engine(url, poolclass=NullPool).connect() as connection:
         return [tuple(row) for row in connection.execute(text(query))]
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 # --- the importer

@@ -7,7 +7,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from sqlalchemy.orm import sessionmaker
 from sqlmodel import Session
 
 from kept import KINDS, READY_MADE, UUIDS, Clock, Kept, create_tables, database, lifecycle, statements
+from kept_waiting import PATIENCE
 from orderfsm.errors import ChartError, NotDelivered, Undeliverable
 from orderfsm.lifecycle import Lifecycle
 from orderfsm.outbox import (
@@ -36,13 +36,9 @@ from orderfsm.outbox import (
     waiting,
 )
 from orderfsm.sqlmodel import Order, SqlStore, async_engine
-from orderfsm.sqlmodel import engine as safe_engine
 from test_emission import SHOP
 
 STILL = Policy(jitter=0)
-
-PATIENCE = 120
-"""How many seconds something may take on the slowest machine."""
 
 
 class Still(Clock):
@@ -706,29 +702,12 @@ MOVES = st.one_of(
 )
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The file of a database with all tables and nothing in them."""
-    folder = tmp_path_factory.mktemp("empty")
-    with database("sqlite", "", folder):
-        pass
-    return (folder / "orders.db").read_bytes()
-
-
-@contextmanager
-def copied(empty: bytes, folder: Path) -> Iterator[Engine]:
-    (folder / "orders.db").write_bytes(empty)
-    made = safe_engine(f"sqlite:///{folder}/orders.db", durability="relaxed")
-    yield made
-    made.dispose()
-
-
 @given(moves=st.lists(MOVES, max_size=60))
 @settings(max_examples=40)
 def test_whatever_relays_do_each_message_arrives_and_first_in_order(
-    moves: list[tuple[str, int]], empty: bytes, tmp_path_factory: pytest.TempPathFactory
+    moves: list[tuple[str, int]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    with copied(empty, tmp_path_factory.mktemp("moves")) as engine:
+    with database("sqlite", "", tmp_path_factory.mktemp("moves")) as engine:
         orders, log = shop(), list[Message]()
         keys = emit(engine, orders, "pay", count=3)
         relays = [Shadow(engine, orders, log) for _ in range(3)]

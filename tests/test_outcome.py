@@ -22,6 +22,7 @@ from sqlmodel import Session
 
 from faults.proxy import Fault, Proxy, once
 from kept import READY_MADE, database, lifecycle
+from kept_waiting import PATIENCE
 from orderfsm import Chart, Conflict, Entry, InDoubt, KeyReused, NotEnabled, Refused
 from orderfsm.chart import Guard, State, Transition
 from orderfsm.errors import Blocker, GuardRefused
@@ -32,8 +33,6 @@ from test_races import LAMP
 
 R = TypeVar("R")
 
-PATIENCE = 120
-"""How many seconds a unit of work may take on the slowest machine."""
 
 COMMIT = b"COMMIT"
 AT_COMMIT = (Fault.CUT_BEFORE, Fault.CUT_AFTER)

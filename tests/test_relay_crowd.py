@@ -27,6 +27,7 @@ from sqlmodel import Session
 
 from faults.tier import by_tier, report
 from kept import READY_MADE, lifecycle
+from kept_waiting import wait_for
 from orderfsm.lifecycle import lost_race
 from orderfsm.outbox import Message, Policy, Relay, relay
 from orderfsm.sqlmodel import Order, create_all
@@ -34,6 +35,8 @@ from orderfsm.sqlmodel import engine as safe_engine
 from test_emission import SHOP
 
 WRITERS, RELAYS, ORDERS = 8, 3, 12
+LONG = by_tier(120, 900)
+"""How many seconds all of it may take on the slowest machine."""
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
 Arrived = tuple[int, int]
 """An order and the sequence of one of its messages."""
@@ -291,7 +294,7 @@ def test_relays_that_are_killed_again_and_again_lose_nothing_and_keep_the_order(
             for _ in range(kills):
                 before = len(file.read_bytes().splitlines())
                 writers = [pool.submit(write, made, keys, events) for _ in range(WRITERS)]
-                wait_for(lambda enough=before + WRITERS: len(file.read_bytes().splitlines()) > enough)
+                wait_for(lambda enough=before + WRITERS: len(file.read_bytes().splitlines()) > enough, seconds=LONG)
                 time.sleep(drawn.random() * 0.05)
                 victim = relays.pop(0)
                 victim.kill()
@@ -299,7 +302,7 @@ def test_relays_that_are_killed_again_and_again_lose_nothing_and_keep_the_order(
                 relays.append(start())
                 for future in writers:
                     future.result()
-            wait_for(lambda: not unsettled(made))
+            wait_for(lambda: not unsettled(made), seconds=LONG)
         finally:
             for each in relays:
                 each.terminate()
@@ -313,10 +316,3 @@ def test_relays_that_are_killed_again_and_again_lose_nothing_and_keep_the_order(
         twice = len(arrived) - len(set(arrived))
         kind = made.dialect.name
         report(f"relay, {kind}", RELAYS, kills, f"{len(set(arrived))} messages, 0 missing, 0 inverted, {twice} twice")
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + by_tier(120, 900)
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)

@@ -18,6 +18,7 @@ from sqlalchemy import Engine, text
 
 from faults.tier import by_tier
 from kept_sweeper import bells, hang, naive
+from kept_waiting import PATIENCE
 from orderfsm.sqlmodel import create_all
 from orderfsm.sqlmodel import engine as safe_engine
 
@@ -26,8 +27,6 @@ TIMERS = by_tier(120, 10_000)
 KILLS = by_tier(3, 100)
 MOST = 12
 """So many timers may be heard of before a sweeper is killed."""
-PATIENCE = 120
-"""How many seconds a sweep may take on the slowest machine."""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

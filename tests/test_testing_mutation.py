@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -20,6 +19,7 @@ import pytest
 from typer.testing import CliRunner
 
 import orderfsm
+from kept_waiting import wait_for
 from orderfsm import Refused, compile
 from orderfsm.chart import START
 from orderfsm.cli.app import app
@@ -653,12 +653,12 @@ def test_nothing_is_left_when_whoever_asked_is_gone(project: Path, tmp_path_fact
             ask(replace(asked, folder=str(project / "nowhere")))
         thread = threading.Thread(target=hear, args=[ask])
         thread.start()
-        wait(lambda: (project / "pids").exists())
+        wait_for(lambda: (project / "pids").exists(), seconds=60)
     thread.join(60)
     assert not thread.is_alive()
     assert not told
     pids = [int(pid) for pid in (project / "pids").read_text().split()]
-    wait(lambda: not any(map(lives, pids)))
+    wait_for(lambda: not any(map(lives, pids)), seconds=60)
 
 
 AT_THE_END = """
@@ -689,12 +689,12 @@ def test_the_run_without_a_mutant_ends_with_whoever_waits_for_it(project: Path) 
         assert process.stdin is not None
         process.stdin.write(pickle.dumps(request))
         process.stdin.flush()
-        wait(lambda: (project / "pids").exists())
+        wait_for(lambda: (project / "pids").exists(), seconds=60)
         process.stdin.close()
         process.wait(60)
     assert not (project / "result").exists()
     pids = [int(pid) for pid in (project / "pids").read_text().split()]
-    wait(lambda: not any(map(lives, pids)))
+    wait_for(lambda: not any(map(lives, pids)), seconds=60)
 
 
 SECOND_TIME = f"""
@@ -721,19 +721,12 @@ def test_a_build_server_that_ends_the_command_finds_nothing_left(
     folder = tmp_path_factory.mktemp("temporary")
     command = [sys.executable, "-m", "orderfsm", "mutate", "parcel.yaml", "--", "test_parcels.py"]
     with subprocess.Popen(command, env=os.environ | {"TMPDIR": str(folder)}) as process:
-        wait(lambda: (project / "pids").exists())
+        wait_for(lambda: (project / "pids").exists(), seconds=60)
         process.terminate()
         assert process.wait(60) == 143
     assert list(folder.iterdir()) == []
     pids = [int(pid) for pid in (project / "pids").read_text().split()]
-    wait(lambda: not any(map(lives, pids)))
-
-
-def wait(until: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 60
-    while not until():
-        assert time.monotonic() < ends
-        time.sleep(0.02)
+    wait_for(lambda: not any(map(lives, pids)), seconds=60)
 
 
 def lives(pid: int) -> bool:

@@ -25,6 +25,7 @@ from sqlmodel import Session, select
 import orderfsm
 from faults.proxy import Fault, Proxy, once
 from kept import KINDS, READY_MADE, UUIDS, Clock, Kept, database, lifecycle
+from kept_waiting import PATIENCE
 from orderfsm import Conflict, Entry, InDoubt, KeyReused, Link, NotOpened, OrderFsmError, enforcement
 from orderfsm.chart import Category, Chart, Effect, Guard, Kind, State, Timer, Transition
 from orderfsm.lifecycle import Lifecycle
@@ -32,9 +33,6 @@ from orderfsm.sqlmodel import engine as make_engine
 from orderfsm.writer import Writer
 from orderfsm.writer.ticket import Ticket
 from test_races import LAMP
-
-PATIENCE = 120
-"""How many seconds something may take on the slowest machine."""
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql", "sqlite enforced", "postgresql enforced"])

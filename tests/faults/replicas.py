@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from faults.server import PATIENCE, Server, server
+from faults.server import Server, server
+from kept_waiting import PATIENCE
 
 __all__ = ["Replicas", "replicas"]
 

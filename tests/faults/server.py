@@ -17,10 +17,10 @@ from pathlib import Path
 import psutil
 import psycopg
 
-__all__ = ["PATIENCE", "Server", "server"]
+from kept_waiting import PATIENCE, wait_for
 
-PATIENCE = 120
-"""How many seconds a server has to do what it is told to, on the slowest machine."""
+__all__ = ["Server", "server"]
+
 
 DROPPED = "all server processes terminated; reinitializing"
 """What it says to its log when one of its processes has crashed."""
@@ -165,10 +165,7 @@ class Server:
         """After the block, wait until the server has dropped all clients because of what it did, and has recovered."""
         before = self.log().count(DROPPED)
         yield
-        end = time.monotonic() + PATIENCE
-        while self.log().count(DROPPED) == before:
-            assert time.monotonic() < end, "nothing came of it"
-            time.sleep(0.02)
+        wait_for(lambda: self.log().count(DROPPED) > before)
         self.wait()
 
 

@@ -19,12 +19,11 @@ import httpx
 import pytest
 
 from faults.tier import by_tier, report
+from kept_waiting import PATIENCE, wait_for
 
 ROOT = Path(__file__).parent.parent.parent
 CLIENTS = by_tier(4, 16)
 KILLS = by_tier(4, 100, 1_000)
-PATIENCE = 120
-"""How many seconds something may take on the slowest machine."""
 CUSTOMER, PROVIDER = ({"Authorization": f"Bearer {who}-token"} for who in ("forest", "sat"))
 
 
@@ -136,10 +135,8 @@ def under_fire(server: Server, kills: int, *, forgetful: bool = False) -> list[C
 
 def wait_for_more(count: Callable[[], int], number: int) -> None:
     """Wait until so many more are counted than now."""
-    before, end = count(), time.monotonic() + PATIENCE
-    while count() < before + number:
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    enough = count() + number
+    wait_for(lambda: count() >= enough)
 
 
 def history(server: Server, path: str) -> list[dict[str, Any]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 from collections import Counter
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from orderfsm.testing.mutation import mutate as tried
 from .answer import Answer, Grid, Heading, Misused, Verbatim
 from .charts import open_chart
 from .files import write
+from .watching import told_to_stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from .answer import Block
 
 __all__ = ["Trial", "mutate"]
+
+ENDED = 128 + signal.SIGTERM
+"""The exit code of a command that this signal has ended, as shells tell it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +61,12 @@ def mutate(trial: Trial) -> Answer:
 
 
 def _tried(charts: Sequence[Chart], trial: Trial) -> Report:
-    """The report; what pytest says when nothing can be tried goes to the error output."""
+    """The report; what pytest says when nothing can be tried goes to the error output.
+
+    SIGTERM ends it as Ctrl-C does: what it has started, and written, goes with it.
+    """
     try:
-        with _ended_by_sigterm():
+        with told_to_stop(lambda: sys.exit(ENDED), by=[signal.SIGTERM]):
             return tried(
                 charts,
                 trial.arguments,
@@ -73,20 +79,6 @@ def _tried(charts: Sequence[Chart], trial: Trial) -> Report:
     except NoBaseline as error:
         sys.stderr.write("".join(f"{printable(line)}\n" for line in error.told.splitlines()))
         raise
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """SIGTERM ends the command as Ctrl-C does: what it has started, and written, goes with it."""
-
-    def end(number: int, _: object) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _kinds(given: str | None) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .answer import Misused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from orderfsm.lifecycle import Lifecycle
 
@@ -51,9 +51,11 @@ def span(text: str, option: str = "--every") -> timedelta:
 
 
 @contextmanager
-def told_to_stop(stop: Callable[[], object]) -> Iterator[None]:
-    """SIGTERM and SIGINT call `stop` for as long as the block lasts."""
-    before = {number: signal.signal(number, lambda *_: stop()) for number in (signal.SIGTERM, signal.SIGINT)}
+def told_to_stop(
+    stop: Callable[[], object], by: Iterable[signal.Signals] = (signal.SIGTERM, signal.SIGINT)
+) -> Iterator[None]:
+    """Those signals call `stop` for as long as the block lasts."""
+    before = {number: signal.signal(number, lambda *_: stop()) for number in by}
     try:
         yield
     finally:
